@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::file::{Component, File, Said, Section, says_something};
+use super::file::{Component, File, Said, Section, later, says_something};
 use super::{Kind, Notes, Receiving, batch, demands, pipelines, retry, storage, target};
 use crate::config::yaml::{Mark, Node, Value};
 use crate::config::{parse_duration, show_size};
@@ -185,6 +185,12 @@ impl<'c, 'n> At<'c, 'n> {
 
     pub(super) fn place(&self, path: &[&'static str]) -> Mark {
         self.component.place(&self.path(path))
+    }
+
+    /// Where one of the keys of a section is written, of several that of the last file, which counts; else the section itself.
+    fn place_of(&self, section: &[&'static str], keys: &[&'static str]) -> Mark {
+        let paths = keys.iter().map(|key| [section, &[*key]].concat()).filter(|path| self.node(path).is_some());
+        paths.map(|path| self.place(&path)).reduce(later).unwrap_or(self.place(section))
     }
 
     /// Whether the key stands there without a value, which the Collector takes for zero, and not for its default.
@@ -530,6 +536,8 @@ pub(super) fn is_started<'f, 'n>(
     };
     if !file.started.iter().any(|started| started.id == name) {
         let instead = format!("`{name}` under `service.extensions`");
+        // A list that a later file has in place of an earlier one is where to look.
+        let mark = file.started_mark.filter(|list| list.file > mark.file).unwrap_or(mark);
         notes.found(Kind::DoesNotStart, mark, at.id(), format!("`{name}` is not started: {}", at.when_refused()), instead);
     }
     Some(extension)
@@ -574,7 +582,7 @@ fn routing(file: &File<'_>, at: &At<'_, '_>, notes: &mut Notes) {
 
 fn queue(file: &File<'_>, at: &At<'_, '_>, receiving: &Receiving, notes: &mut Notes) {
     let instead = |own: &str| if at.is_inner() { batch::queues_of_balancer(receiving.request_bytes_max) } else { own.to_owned() };
-    let place = at.place(&["sending_queue"]);
+    let place = |keys: &[&'static str]| at.place_of(&["sending_queue"], keys);
     let waits = at.flag(&["sending_queue", "wait_for_result"], false, false, notes);
     let storage = at.said(&["sending_queue", "storage"]);
     match (&storage, waits) {
@@ -583,7 +591,7 @@ fn queue(file: &File<'_>, at: &At<'_, '_>, receiving: &Receiving, notes: &mut No
             let below = if at.above.is_empty() { "" } else { " of each replica" };
             notes.found(
                 Kind::QueueInMemory,
-                place,
+                place(&["wait_for_result", "storage"]),
                 at.id(),
                 format!("the queue{below} is in memory and the sender is answered before spanseal has sealed: what waits is lost with the Collector"),
                 instead(
@@ -600,7 +608,7 @@ fn queue(file: &File<'_>, at: &At<'_, '_>, receiving: &Receiving, notes: &mut No
         ),
         (Said::Is(..) | Said::Unknown(_), false) if !at.above.is_empty() => notes.found(
             Kind::DoesNotStart,
-            place,
+            place(&[]),
             at.id(),
             format!("replicas cannot have a queue on disk, because all of them would share one: {}", at.when_refused()),
             instead("the queue with `storage` on the load-balancing exporter itself"),
@@ -611,7 +619,7 @@ fn queue(file: &File<'_>, at: &At<'_, '_>, receiving: &Receiving, notes: &mut No
     if !at.flag(&["sending_queue", "block_on_overflow"], false, true, notes) {
         notes.found(
             Kind::QueueOverflow,
-            place,
+            place(&["block_on_overflow"]),
             at.id(),
             "a full queue refuses what comes in, and senders that do not try again for long lose it",
             instead("`block_on_overflow: true` under `sending_queue`: senders wait"),

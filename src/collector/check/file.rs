@@ -53,6 +53,8 @@ pub(super) struct File<'n> {
     pub(super) pipelines: Vec<Pipeline>,
     /// `service.extensions`
     pub(super) started: Vec<Reference>,
+    /// Where that is written.
+    pub(super) started_mark: Option<Mark>,
 }
 
 /// A value of a component.
@@ -88,7 +90,8 @@ impl<'n> File<'n> {
             let references = |name: &str| references(source, &key.name, name, below(node, name));
             pipelines.push(Pipeline {
                 id: key.name.clone(),
-                mark: key.mark,
+                // A list that a later file has in place of an earlier one is where to look.
+                mark: ["receivers", "processors", "exporters"].iter().filter_map(|list| key_of(node, list)).fold(key.mark, later),
                 receivers: references("receivers")?,
                 processors: references("processors")?,
                 exporters: references("exporters")?,
@@ -102,6 +105,7 @@ impl<'n> File<'n> {
             extensions: components("extensions")?,
             pipelines,
             started: references(source, "service", "extensions", below(service, "extensions"))?,
+            started_mark: key_of(service, "extensions"),
         })
     }
 
@@ -236,6 +240,19 @@ impl<'n> Component<'n> {
 pub(super) fn below<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
     match &node.value {
         Value::Map(members) => members.iter().find(|(k, _)| k.name == key).map(|(_, node)| node),
+        _ => None,
+    }
+}
+
+/// Of two places the one in the later file, else the first.
+pub(super) fn later(one: Mark, other: Mark) -> Mark {
+    if other.file > one.file { other } else { one }
+}
+
+/// Where the key of a member stands.
+fn key_of(node: &Node, key: &str) -> Option<Mark> {
+    match &node.value {
+        Value::Map(members) => members.iter().find(|(k, _)| k.name == key).map(|(key, _)| key.mark),
         _ => None,
     }
 }

@@ -512,4 +512,32 @@ service:
         assert_eq!(report.findings.iter().map(|found| found.line).collect::<Vec<_>>(), [1, 2]);
         assert_eq!((lines(&report.unjudged), lines(&report.notes)), (vec![1, 2], vec![1, 2]));
     }
+
+    fn files(base: &str, site: &str) -> Report {
+        let input = |name: &str, text: &str| Input { name: name.to_owned(), text: text.to_owned() };
+        check(vec![input("base.yaml", base), input("site.yaml", site)], None, &listening(14317, 14318)).unwrap()
+    }
+
+    /// Scenario: a later file writes over what an earlier one says. Guarantee: the line is that of the value that counts.
+    #[test]
+    fn the_line_is_that_of_the_value_that_counts() {
+        let base = HTTP.replace("MORE", "").replace(", QUEUE", "");
+        let queue = |keys: &str| format!("\nexporters: {{otlp_http/spanseal: {{sending_queue: {{\n{keys}}}}}}}");
+        for (site, kind, line) in [
+            (queue("wait_for_result: false"), "queue_in_memory", 3),
+            (queue("block_on_overflow: false"), "queue_overflow", 3),
+            (queue("\nwait_for_result: null"), "queue_in_memory", 4),
+            ("\nservice: {pipelines: {traces: {\nexporters: [debug]}}}\nexporters: {debug: {}}".to_owned(), "signal_missing", 3),
+        ] {
+            let report = files(&base, &site);
+            let found = &report.findings[0];
+            assert_eq!((kinds(&report).as_str(), found.file.as_str(), found.line), (kind, "site.yaml", line), "{site}: {report:#?}");
+        }
+        // The list of extensions that a later file has in place of an earlier one.
+        let disk = base.replace("wait_for_result: true", "storage: file_storage");
+        let disk = disk.replace("service:\n", "extensions: {file_storage: {fsync: true}}\nservice:\n  extensions: [file_storage]\n");
+        let report = files(&disk, "extensions: {zpages: {}}\nservice:\n  extensions: [zpages]");
+        let found = &report.findings[0];
+        assert_eq!((kinds(&report).as_str(), found.file.as_str(), found.line), ("does_not_start", "site.yaml", 3), "{report:#?}");
+    }
 }
