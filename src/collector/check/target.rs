@@ -19,7 +19,7 @@ pub(super) struct Target {
     /// The host; empty where only the Collector finds it.
     pub(super) host: String,
     pub(super) port: Option<u16>,
-    /// What stands behind the first slash after the port, where there is one.
+    /// What stands behind the host and the port and the sign that ends them, which is not shown.
     pub(super) path: Option<String>,
     pub(super) scheme: String,
     pub(super) loopback: bool,
@@ -60,20 +60,28 @@ fn target(text: &str, mark: Mark) -> Target {
     let (slashes, rest) = rest.split_at(slashes);
     // Credentials do not belong there, and where they stand all the same they are not repeated.
     let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
-    let address = match ASKING.contains(&scheme) && slashes.is_empty() {
-        true => rest.split_once('/').map_or("", |(_, address)| address),
-        false => rest,
+    let asked = ASKING.contains(&scheme) && slashes.is_empty();
+    let (asks, address) = match asked.then(|| rest.split_once('/')) {
+        None => ("", rest),
+        Some(None) => (rest, ""),
+        Some(Some((asks, address))) => (asks, address),
     };
-    let (authority, path) = address.split_once('/').map_or((address, None), |(authority, path)| (authority, Some(path.to_owned())));
+    let (authority, behind) = address.split_at(address.find(['/', '?', '#']).unwrap_or(address.len()));
     let (host, port) = host_and_port(authority);
     let ip = host.parse::<IpAddr>().ok();
     let loopback = scheme == "unix" || host == "localhost" || ip.is_some_and(|ip| ip.is_loopback());
+    // What stands behind the port may be a key.
+    let shown = match scheme {
+        "unix" => place_without_secrets(rest),
+        _ if asked && !address.is_empty() => format!("{}/{authority}", place_without_secrets(asks)),
+        _ => format!("{}{authority}", place_without_secrets(asks)),
+    };
     Target {
-        text: format!("{scheme}{}{slashes}{}", if scheme.is_empty() { "" } else { "://" }, place_without_secrets(rest)),
+        text: format!("{scheme}{}{slashes}{shown}", if scheme.is_empty() { "" } else { "://" }),
         mark,
         host: ip.map_or_else(|| host.to_owned(), |ip| ip.to_string()),
         port,
-        path,
+        path: behind.get(1..).map(str::to_owned),
         scheme: scheme.to_owned(),
         loopback,
         variable: false,
@@ -465,25 +473,18 @@ service:
             ("dns://spanseal:4317", "", None, false, "dns", "dns://spanseal:4317"),
             ("passthrough://a/localhost:4317", "localhost", Some(4317), true, "passthrough", "passthrough://a/localhost:4317"),
             ("unix:///run/spanseal.sock", "run", None, true, "unix", "unix:///run/spanseal.sock"),
-            ("http://127.0.0.1:4318/", "127.0.0.1", Some(4318), true, "http", "http://127.0.0.1:4318/"),
+            ("http://127.0.0.1:4318/", "127.0.0.1", Some(4318), true, "http", "http://127.0.0.1:4318"),
             ("https://me:hush@audit.example.com:4318", "audit.example.com", Some(4318), false, "https", "https://audit.example.com:4318"),
-            ("audit.example.com/v1?api-key=hush", "audit.example.com", None, false, "", "audit.example.com/v1?api-key=***"),
-            (
-                "https://audit.example.com/v1?api-key=hush",
-                "audit.example.com",
-                None,
-                false,
-                "https",
-                "https://audit.example.com/v1?api-key=***",
-            ),
+            ("audit.example.com/v1?api-key=hush", "audit.example.com", None, false, "", "audit.example.com"),
+            ("https://audit.example.com/v1?api-key=hush", "audit.example.com", None, false, "https", "https://audit.example.com"),
             ("audit.example.com", "audit.example.com", None, false, "", "audit.example.com"),
             // Without a port the machine is the same.
             ("127.0.0.1", "127.0.0.1", None, true, "", "127.0.0.1"),
             ("localhost", "localhost", None, true, "", "localhost"),
             ("[::1]", "::1", None, true, "", "[::1]"),
             ("::1", "::1", None, true, "", "::1"),
-            ("http://[0::1]/", "::1", None, true, "http", "http://[0::1]/"),
-            ("https://127.0.0.1/v1", "127.0.0.1", None, true, "https", "https://127.0.0.1/v1"),
+            ("http://[0::1]/", "::1", None, true, "http", "http://[0::1]"),
+            ("https://127.0.0.1/v1", "127.0.0.1", None, true, "https", "https://127.0.0.1"),
             ("[2001:db8::1]", "2001:db8::1", None, false, "", "[2001:db8::1]"),
         ] {
             let target = target(text, Mark::default());
@@ -501,5 +502,24 @@ service:
             let report = checked(&GRPC.replace("KIND", "otlp_http").replace("ENDPOINT", endpoint));
             assert_eq!(kinds(&report), expected, "{endpoint}: {report:#?}");
         }
+    }
+
+    /// A path or a query may hold a key: it is never shown.
+    #[test]
+    fn nothing_behind_the_port_is_shown() {
+        for endpoint in [
+            "http://seal.example.com:4317/hushhush/v1",
+            "seal.example.com:4317?hushhush",
+            "https://seal.example.com/hushhush",
+            "dns:///hushhush",
+        ] {
+            for kind in ["otlp_grpc", "otlp_http"] {
+                let report = checked(&GRPC.replace("KIND", kind).replace("ENDPOINT", endpoint));
+                let report = format!("{:?}", (&report.findings, &report.unjudged, &report.notes));
+                assert!(!report.contains("hushhush") || endpoint.starts_with("dns"), "{kind} {endpoint}: {report}");
+            }
+        }
+        let report = checked(&GRPC.replace("KIND", "otlp_http").replace("ENDPOINT", "http://seal.example.com:4317/hushhush/v1"));
+        assert!(report.findings.iter().any(|found| found.says.contains("http://seal.example.com:4317")), "{report:#?}");
     }
 }
