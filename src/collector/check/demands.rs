@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 use super::exporter::At;
 use super::file::{Component, Said, items, said};
-use super::target::{Target, is_encrypted};
+use super::target::{self, Target, is_encrypted};
 use super::{Kind, Notes, Receiving};
 use crate::config::yaml::{Mark, Node, Value};
 use crate::config::{Endpoint, Listener};
@@ -52,6 +52,29 @@ pub(super) fn judge(at: &At<'_, '_>, targets: &[Target], proof: Option<&Componen
         let straight = targets.iter().any(|target| way(target, &own.endpoint) == Way::Straight);
         token(at, proof, if straight { Way::Straight } else { Way::Perhaps }, notes);
     }
+}
+
+/// Where the addresses of an exporter lead.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Leads {
+    /// To spanseal: its name stands in one of them, or its listener is one of them.
+    Here,
+    /// To others, all of them.
+    Elsewhere,
+    Unknown,
+}
+
+/// Whether an exporter leads to spanseal, as its addresses tell.
+pub(super) fn leads_to(exporter: &Component<'_>, receiving: &Receiving) -> Leads {
+    let listener = if exporter.is_grpc() || exporter.is_balancer() { &receiving.grpc } else { &receiving.http };
+    let own = listener.as_ref().filter(|_| receiving.is_configured).map(|listener| &listener.endpoint);
+    let written = target::written(exporter);
+    let is_listener = written.iter().flatten().any(|target| own.is_some_and(|own| way(target, own) == Way::Straight));
+    if is_listener || target::names_spanseal(exporter) {
+        return Leads::Here;
+    }
+    let is_told = |target: &Option<Target>| target.as_ref().is_some_and(|target| !target.variable);
+    if !written.is_empty() && written.iter().all(is_told) { Leads::Elsewhere } else { Leads::Unknown }
 }
 
 /// The port that is spoken to; HTTP has one where none is written.

@@ -160,11 +160,36 @@ pub struct Remark {
     pub says: String,
 }
 
+/// By what an exporter is taken for spanseal's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum By {
+    /// Whoever asks has named it.
+    Option,
+    /// It has the name, or the listener, of spanseal in its address.
+    Address,
+    /// It has spanseal's name in its own.
+    Name,
+    /// There is no other.
+    Only,
+}
+
+/// An exporter that is taken for spanseal's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Taken {
+    /// Its name.
+    pub exporter: String,
+    /// By what.
+    pub by: By,
+}
+
 /// What the check says.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// The exporters that were taken for spanseal's.
     pub exporters: Vec<String>,
+    /// By what each of them was.
+    pub taken: Vec<Taken>,
     /// Why, where nobody named them.
     pub assumed: Option<String>,
     /// In the order of lines.
@@ -254,13 +279,14 @@ impl Notes {
         self.files.get(mark.file).cloned().unwrap_or_default()
     }
 
-    fn report(self, exporters: Vec<String>, assumed: Option<String>) -> Report {
+    fn report(self, taken: Vec<Taken>, assumed: Option<String>) -> Report {
         let (mut findings, mut unjudged, mut notes) = (self.findings.all, self.unjudged.all, self.notes.all);
         findings.sort_by_key(|(mark, found)| (mark.file, mark.line, mark.column, found.kind));
         unjudged.sort_by_key(|(mark, _)| (mark.file, mark.line));
         notes.sort_by_key(|(mark, _)| (mark.file, mark.line));
         Report {
-            exporters,
+            exporters: taken.iter().map(|taken| taken.exporter.clone()).collect(),
+            taken,
             assumed,
             findings: findings.into_iter().map(|(_, found)| found).collect(),
             unjudged: unjudged.into_iter().map(|(_, remark)| remark).collect(),
@@ -337,7 +363,9 @@ pub fn check(inputs: Vec<Input>, exporter: Option<&str>, receiving: &Receiving) 
     let sources = Sources(sources);
     let root = sources.merged()?;
     let file = File::read(&sources, &root)?;
-    let (exporters, assumed) = chosen(&sources, &file, exporter)?;
+    let Chosen { exporters, assumed, left } = chosen(&sources, &file, exporter, receiving)?;
+    let taken = exporters.iter().map(|(exporter, by)| Taken { exporter: exporter.id.clone(), by: *by }).collect();
+    let exporters: Vec<&Component<'_>> = exporters.into_iter().map(|(exporter, _)| exporter).collect();
     let mut notes = Notes { files: sources.0.iter().map(|source| source.name.clone()).collect(), ..Notes::default() };
     if !receiving.is_configured {
         notes.note(
@@ -356,25 +384,40 @@ pub fn check(inputs: Vec<Input>, exporter: Option<&str>, receiving: &Receiving) 
             "one document: several files (`--config a.yaml --config b.yaml`) are read as one",
         );
     }
+    for exporter in left {
+        let says = "has spanseal's name and another address than what leads to it, so it was not looked at: --exporter names it";
+        notes.unjudged(exporter.mark, &exporter.id, says);
+    }
     // Of what is used nowhere that is all there is to say.
     for exporter in exporters.iter().filter(|exporter| pipelines::is_used(&file, exporter)) {
         exporter::judge(&file, exporter, receiving, &mut notes);
     }
     pipelines::judge(&file, &exporters, receiving, &mut notes);
-    Ok(notes.report(exporters.iter().map(|exporter| exporter.id.clone()).collect(), assumed))
+    Ok(notes.report(taken, assumed))
 }
 
-/// The exporters that lead to spanseal, and how that is known where nobody said it.
+/// The exporters that lead to spanseal, by what they are known, and why, where nobody said it and it may be otherwise.
+struct Chosen<'f, 'n> {
+    exporters: Vec<(&'f Component<'n>, By)>,
+    assumed: Option<String>,
+    /// Those that have spanseal's name, and another address than those that were taken for its by theirs.
+    left: Vec<&'f Component<'n>>,
+}
+
 fn chosen<'f, 'n>(
     sources: &Sources,
     file: &'f File<'n>,
     named: Option<&str>,
-) -> Result<(Vec<&'f Component<'n>>, Option<String>), ConfigError> {
+    receiving: &Receiving,
+) -> Result<Chosen<'f, 'n>, ConfigError> {
     const ADD: &str = "`spanseal collector filter` prints an exporter with its pipelines";
+    let taken = |exporter: &'f Component<'n>, by: By, assumed: Option<String>| {
+        Ok(Chosen { exporters: vec![(exporter, by)], assumed, left: Vec::new() })
+    };
     if let Some(named) = named {
         let known = listed(file.exporters.iter());
         return match file.exporters.iter().find(|exporter| exporter.id == named) {
-            Some(exporter) if exporter.is_otlp() || exporter.is_balancer() => Ok((vec![exporter], None)),
+            Some(exporter) if exporter.is_otlp() || exporter.is_balancer() => taken(exporter, By::Option, None),
             Some(exporter) => {
                 Err(sources
                     .error(exporter.mark, format!("--exporter {named}: no exporter of OTLP (otlp_grpc, otlp_http or loadbalancing)")))
@@ -383,14 +426,29 @@ fn chosen<'f, 'n>(
         };
     }
     let able: Vec<&Component<'n>> = file.exporters.iter().filter(|e| e.is_otlp() || e.is_balancer()).collect();
-    let ours: Vec<&Component<'n>> = able.iter().copied().filter(|e| e.name().contains("spanseal")).collect();
+    let by = |exporter: &Component<'_>| match (demands::leads_to(exporter, receiving), exporter.name().contains("spanseal")) {
+        (demands::Leads::Here, _) => Some(By::Address),
+        (demands::Leads::Unknown | demands::Leads::Elsewhere, true) => Some(By::Name),
+        (demands::Leads::Unknown | demands::Leads::Elsewhere, false) => None,
+    };
+    let ours: Vec<(&Component<'n>, By)> = able.iter().filter_map(|exporter| Some((*exporter, by(exporter)?))).collect();
+    let is_known_by_address = ours.iter().any(|(_, by)| *by == By::Address);
+    // A name says less than an address that leads elsewhere, where another leads here.
+    let (ours, left): (Vec<_>, Vec<_>) = ours.into_iter().partition(|(exporter, by)| {
+        !is_known_by_address || *by == By::Address || demands::leads_to(exporter, receiving) != demands::Leads::Elsewhere
+    });
     if !ours.is_empty() {
-        return Ok((ours, None));
-    }
-    let by_address: Vec<&Component<'n>> = able.iter().copied().filter(|e| target::names_spanseal(e)).collect();
-    if !by_address.is_empty() {
-        let why = format!("{} is taken for the exporter to spanseal, because of its address", listed(by_address.iter().copied()));
-        return Ok((by_address, Some(why)));
+        let by_address = || ours.iter().filter(|(exporter, by)| *by == By::Address && !exporter.name().contains("spanseal"));
+        let assumed = if by_address().next().is_some() {
+            let ids = listed(by_address().map(|(exporter, _)| *exporter));
+            Some(format!("{ids} is taken for the exporter to spanseal, because of its address"))
+        } else if !is_known_by_address && able.len() > ours.len() {
+            let ids = listed(ours.iter().map(|(exporter, _)| *exporter));
+            Some(format!("{ids} is taken for the exporter to spanseal, because of its name; say --exporter if it is another"))
+        } else {
+            None
+        };
+        return Ok(Chosen { exporters: ours, assumed, left: left.into_iter().map(|(exporter, _)| exporter).collect() });
     }
     match able.as_slice() {
         [one] => {
@@ -398,7 +456,7 @@ fn chosen<'f, 'n>(
                 "`{}` is taken for the exporter to spanseal, because it is the only one of OTLP. If it leads elsewhere, nothing reaches spanseal: {ADD}",
                 one.id
             );
-            Ok((vec![one], Some(why)))
+            taken(one, By::Only, Some(why))
         }
         [] => {
             let has = if file.exporters.is_empty() { "none at all".to_owned() } else { listed(file.exporters.iter()) };
@@ -539,5 +597,46 @@ service:
         let report = files(&disk, "extensions: {zpages: {}}\nservice:\n  extensions: [zpages]");
         let found = &report.findings[0];
         assert_eq!((kinds(&report).as_str(), found.file.as_str(), found.line), ("does_not_start", "site.yaml", 3), "{report:#?}");
+    }
+
+    const TWO: &str = r#"
+receivers:
+  otlp: {protocols: {grpc: {}}}
+exporters:
+  otlp/A: {endpoint: "FIRST"}
+  otlp/B: {endpoint: "SECOND"}
+service:
+  pipelines:
+    traces: {receivers: [otlp], exporters: [otlp/A, otlp/B]}
+"#;
+
+    /// Which exporter is spanseal's is known by its address where that tells, else by its name, and the report says by what.
+    #[test]
+    fn by_what_an_exporter_is_taken_for_ours_is_said() {
+        let with = |first: &str, address: &str, second: &str, other: &str| {
+            let report =
+                checked(&TWO.replace("otlp/A", first).replace("FIRST", address).replace("otlp/B", second).replace("SECOND", other));
+            let taken: Vec<String> = report
+                .taken
+                .iter()
+                .map(|taken| format!("{} {}", taken.exporter, serde_json::to_value(taken.by).unwrap().as_str().unwrap()))
+                .collect();
+            (taken.join(", "), report)
+        };
+        const COPY: &str = "otlp/spanseal-copy-of-backend";
+        let (taken, report) = with(COPY, "tempo:4317", "otlp/audit", "${env:AUDIT_ENDPOINT}");
+        assert_eq!((taken.as_str(), report.assumed.is_some()), ("otlp/spanseal-copy-of-backend name", true), "{report:#?}");
+        assert!(report.assumed.unwrap().contains("--exporter"));
+        // The listener of the configuration, and an address that says so, are better than a name.
+        for address in ["127.0.0.1:14317", "spanseal.example.com:4317"] {
+            let (taken, report) = with(COPY, "tempo:4317", "otlp/audit", address);
+            assert_eq!(taken, "otlp/audit address", "{report:#?}");
+            assert!(report.unjudged.iter().any(|told| told.component == COPY && told.says.contains("--exporter")), "{report:#?}");
+        }
+        // An address that is not known here may be its.
+        let (taken, _) = with("otlp/spanseal", "${env:AUDIT_ENDPOINT}", "otlp/audit", "127.0.0.1:14317");
+        assert_eq!(taken, "otlp/spanseal name, otlp/audit address");
+        let (taken, report) = with("otlp/spanseal", "127.0.0.1:14317", "otlp/tempo", "tempo:4317");
+        assert_eq!((taken.as_str(), report.assumed), ("otlp/spanseal address", None));
     }
 }

@@ -114,8 +114,18 @@ fn elsewhere(text: &str, mark: Mark) -> Target {
 /// Whether an address, or the variable that holds it, has spanseal's name in it.
 pub(super) fn names_spanseal(exporter: &Component<'_>) -> bool {
     let is_ours = |node: &Node| matches!(&node.value, Value::Scalar(raw) if raw.to_ascii_lowercase().contains("spanseal"));
-    let addresses = ["endpoint", "traces_endpoint", "logs_endpoint"].iter().filter_map(|key| exporter.node(&[key]));
-    addresses.chain(items(exporter.node(&["resolver", "static", "hostnames"]))).any(is_ours)
+    let found = [&["resolver", "dns", "hostname"], &["resolver", "k8s", "service"]].map(|path| exporter.node(path));
+    addresses(exporter).chain(found.into_iter().flatten()).any(is_ours)
+}
+
+/// The addresses that an exporter writes; `None` is one that is not known here. What a resolver finds is not among them.
+pub(super) fn written(exporter: &Component<'_>) -> Vec<Option<Target>> {
+    addresses(exporter).map(target_of).collect()
+}
+
+fn addresses<'n>(exporter: &Component<'n>) -> impl Iterator<Item = &'n Node> {
+    let own = ["endpoint", "traces_endpoint", "logs_endpoint"].map(|key| exporter.node(&[key]));
+    own.into_iter().flatten().chain(items(exporter.node(&["resolver", "static", "hostnames"])))
 }
 
 /// The addresses of an exporter of OTLP.

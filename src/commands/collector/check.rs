@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use crate::cli::{CheckFormat, CollectorCheckArgs};
-use crate::collector::check::{self, Input, Receiving, Report};
+use crate::collector::check::{self, By, Input, Receiving, Report};
 use crate::commands::output;
 use crate::config::Config;
 use crate::plain::shown;
@@ -66,6 +66,23 @@ fn receiving(config: &Config) -> anyhow::Result<Receiving> {
     })
 }
 
+/// By what the exporters were taken for spanseal's, where nobody named one.
+fn taken_by(report: &Report) -> String {
+    let word = |by: By| match by {
+        By::Option => None,
+        By::Address => Some("its address"),
+        By::Name => Some("its name"),
+        By::Only => Some("being the only one of OTLP"),
+    };
+    let words: Vec<(&str, &str)> = report.taken.iter().filter_map(|taken| Some((taken.exporter.as_str(), word(taken.by)?))).collect();
+    let by = match words.as_slice() {
+        [] => return String::new(),
+        [(_, first), rest @ ..] if rest.iter().all(|(_, word)| word == first) => (*first).to_owned(),
+        several => several.iter().map(|(exporter, word)| format!("{word} ({exporter})")).collect::<Vec<_>>().join(", "),
+    };
+    format!(" (taken for spanseal's by {by}; --exporter names another)")
+}
+
 /// The report for a reader. What it quotes of the file stays in its line.
 fn told(report: &Report) -> String {
     let mut text = String::new();
@@ -84,6 +101,6 @@ fn told(report: &Report) -> String {
         }
     }
     let (exporters, found, unjudged) = (report.exporters.join(", "), report.findings.len(), report.unjudged.len());
-    text.push_str(&format!("{found} found, {unjudged} not judged, on the way to {}\n", shown(&exporters)));
+    text.push_str(&format!("{found} found, {unjudged} not judged, on the way to {}{}\n", shown(&exporters), shown(&taken_by(report))));
     text
 }
