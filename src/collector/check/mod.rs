@@ -160,6 +160,12 @@ pub struct Remark {
     pub says: String,
 }
 
+/// The exporter behind which another Collector reads.
+const KAFKA: &str = "kafka";
+/// What depends on how spanseal is sent to.
+const BEHIND_KAFKA: [Kind; 6] =
+    [Kind::LetsInTooMuch, Kind::BatchDrops, Kind::QueueTooSmall, Kind::HeldUp, Kind::LogsCrawl, Kind::BatchUnbounded];
+
 /// By what an exporter is taken for spanseal's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -388,12 +394,38 @@ pub fn check(inputs: Vec<Input>, exporter: Option<&str>, receiving: &Receiving) 
         let says = "has spanseal's name and another address than what leads to it, so it was not looked at: --exporter names it";
         notes.unjudged(exporter.mark, &exporter.id, says);
     }
+    if exporters.iter().all(|exporter| exporter.kind() == KAFKA) {
+        before_kafka(&file, &exporters, receiving, &mut notes);
+        return Ok(notes.report(taken, assumed));
+    }
     // Of what is used nowhere that is all there is to say.
     for exporter in exporters.iter().filter(|exporter| pipelines::is_used(&file, exporter)) {
         exporter::judge(&file, exporter, receiving, &mut notes);
     }
     pipelines::judge(&file, &exporters, receiving, &mut notes);
     Ok(notes.report(taken, assumed))
+}
+
+/// The way to Kafka: what its processors and pipelines take away is lost for spanseal, too. What spanseal takes, and when senders are answered, is
+/// the matter of the Collector that reads.
+fn before_kafka(file: &File<'_>, exporters: &[&Component<'_>], receiving: &Receiving, notes: &mut Notes) {
+    let mut way = notes.beside();
+    pipelines::judge(file, exporters, receiving, &mut way);
+    let is_kafka = |component: &str| exporters.iter().any(|exporter| exporter.id == component);
+    for (mark, found) in way.findings.all.into_iter().filter(|(_, found)| !BEHIND_KAFKA.contains(&found.kind)) {
+        notes.findings.add((mark, found));
+    }
+    for remark in way.unjudged.all.into_iter().filter(|(_, remark)| !is_kafka(&remark.component)) {
+        notes.unjudged.add(remark);
+    }
+    for remark in way.notes.all.into_iter().filter(|(_, remark)| !is_kafka(&remark.component)) {
+        notes.notes.add(remark);
+    }
+    for exporter in exporters {
+        let says = "hands over by Kafka: whether it is kept there, and reaches spanseal, is for the Collector that reads the topic to say. Check its \
+                    configuration, too; what this exporter itself may lose is not known here";
+        notes.unjudged(exporter.mark, &exporter.id, says);
+    }
 }
 
 /// The exporters that lead to spanseal, by what they are known, and why, where nobody said it and it may be otherwise.
@@ -417,7 +449,7 @@ fn chosen<'f, 'n>(
     if let Some(named) = named {
         let known = listed(file.exporters.iter());
         return match file.exporters.iter().find(|exporter| exporter.id == named) {
-            Some(exporter) if exporter.is_otlp() || exporter.is_balancer() => taken(exporter, By::Option, None),
+            Some(exporter) if exporter.is_otlp() || exporter.is_balancer() || exporter.kind() == KAFKA => taken(exporter, By::Option, None),
             Some(exporter) => {
                 Err(sources
                     .error(exporter.mark, format!("--exporter {named}: no exporter of OTLP (otlp_grpc, otlp_http or loadbalancing)")))
@@ -457,6 +489,14 @@ fn chosen<'f, 'n>(
                 one.id
             );
             taken(one, By::Only, Some(why))
+        }
+        [] if file.exporters.iter().any(|exporter| exporter.kind() == KAFKA) => {
+            let all = || file.exporters.iter().filter(|exporter| exporter.kind() == KAFKA);
+            let named: Vec<_> =
+                all().filter(|exporter| exporter.name().contains("spanseal")).map(|exporter| (exporter, By::Name)).collect();
+            let exporters = if named.is_empty() { all().map(|exporter| (exporter, By::Only)).collect() } else { named };
+            let why = "there is no exporter of OTLP here, and one that hands over by Kafka: it is taken for the way to spanseal";
+            Ok(Chosen { exporters, assumed: Some(why.to_owned()), left: Vec::new() })
         }
         [] => {
             let has = if file.exporters.is_empty() { "none at all".to_owned() } else { listed(file.exporters.iter()) };
@@ -638,5 +678,36 @@ service:
         assert_eq!(taken, "otlp/spanseal name, otlp/audit address");
         let (taken, report) = with("otlp/spanseal", "127.0.0.1:14317", "otlp/tempo", "tempo:4317");
         assert_eq!((taken.as_str(), report.assumed), ("otlp/spanseal address", None));
+    }
+
+    const KAFKA: &str = r#"
+receivers:
+  otlp: {protocols: {grpc: {max_recv_msg_size_mib: 64}}}
+processors:
+  probabilistic_sampler: {sampling_percentage: 15}
+exporters:
+  kafka/audit: {brokers: [k]}
+service:
+  pipelines:
+    traces: {receivers: [otlp], processors: [PROCESSORS], exporters: [kafka/audit]}
+"#;
+
+    /// Scenario: a Collector that hands over by Kafka. Guarantee: not judged is what is behind it, and what is lost before it is found.
+    #[test]
+    fn the_way_through_kafka_goes_on_elsewhere() {
+        for exporter in [None, Some("kafka/audit")] {
+            let with = |processors: &str| {
+                let input = Input { name: "otelcol.yaml".to_owned(), text: KAFKA.replace("PROCESSORS", processors) };
+                check(vec![input], exporter, &listening(14317, 14318)).unwrap()
+            };
+            let report = with("");
+            assert_eq!(kinds(&report), "", "{report:#?}");
+            assert!(
+                report.unjudged.iter().any(|told| told.component == "kafka/audit" && told.says.contains("reads the topic")),
+                "{report:#?}"
+            );
+            assert_eq!(report.exporters, ["kafka/audit"]);
+            assert_eq!(kinds(&with("probabilistic_sampler")), "sampled");
+        }
     }
 }
