@@ -2,10 +2,11 @@
 //! been meant to be. `lint` and the reference of attributes read it; promotion itself never does.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use super::convert::{self, Marks};
 use super::detect::{self, Condition, Proof};
-use super::dialects::{self, Dialect, Family, RESOURCE_MEMBERS, Side, To, ai_audit, carried_key};
+use super::dialects::{self, Dialect, Dialects, Family, RESOURCE_MEMBERS, Side, Tables, To, ai_audit, carried_key};
 use super::finish::name_of;
 use super::rules::distance;
 use super::{Promoter, encode};
@@ -61,17 +62,52 @@ pub fn words() -> Vec<Word> {
         let word = Word::new(row.key, dialect, row.rank, row.to);
         Word { needs_name: own || word.needs_name, ..word }
     }));
-    words.extend(dialects::families().map(|(dialect, prefix, family)| {
-        let field = match family {
-            Family::Side(side) => side.member(),
-            Family::Documents => member::RETRIEVAL_DOCUMENTS,
-            Family::Annotations => member::EVALUATION_NAME,
-        };
-        let fields = if family == Family::Annotations { vec!["evaluation".into()] } else { vec![field.path().into()] };
-        let key = Cow::Owned(format!("{prefix}.<i>.*"));
-        Word { key, dialect: dialect.map(Dialect::id), needs_name: false, rank: 0, home: Home::Members, fields }
-    }));
+    words.extend(dialects::families().map(|(dialect, prefix, family)| of_family(format!("{prefix}.<i>.*"), dialect, family)));
     words
+}
+
+fn of_family(key: String, dialect: Option<Dialect>, family: Family) -> Word {
+    let field = match family {
+        Family::Side(side) => side.member(),
+        Family::Documents => member::RETRIEVAL_DOCUMENTS,
+        Family::Annotations => member::EVALUATION_NAME,
+    };
+    let fields = if family == Family::Annotations { vec!["evaluation".into()] } else { vec![field.path().into()] };
+    Word { key: Cow::Owned(key), dialect: dialect.map(Dialect::id), needs_name: false, rank: 0, home: Home::Members, fields }
+}
+
+/// What is known of one key, whatever the configuration. A word that means something in one dialect only needs its name.
+pub fn word(key: &str) -> Option<Word> {
+    static TABLES: LazyLock<Tables> = LazyLock::new(|| Tables::new(Dialects::ALL, &[]));
+    let bytes = key.as_bytes();
+    let new = |dialect, rank, to| Word::new(key.to_owned(), dialect, rank, to);
+    let carried = || carried_key(bytes).and_then(|(own, _)| TABLES.find(own));
+    if TABLES.withholds(bytes) {
+        return Some(new(None, 0, To::Withhold));
+    }
+    if let Some(known) = TABLES.find(bytes).or_else(carried) {
+        return Some(new(known.dialect, known.rank, known.to));
+    }
+    if let Some((family, dialect, ..)) = TABLES.family(bytes) {
+        return Some(of_family(key.to_owned(), Some(dialect), family));
+    }
+    if let Some(known) = TABLES.find_own(Dialects::ALL, bytes) {
+        return Some(Word { needs_name: true, ..new(known.dialect, known.rank, known.to) });
+    }
+    match detect::key(bytes) {
+        // What proves that something is AI is kept with it.
+        Proof::Yes(dialect) => Some(new(Some(dialect), 0, To::Rest)),
+        Proof::If(dialect, _) => Some(Word { needs_name: true, ..new(Some(dialect), 0, To::Rest) }),
+        Proof::No if key == "event.name" => Some(new(None, 0, To::Member(member::SOURCE_EVENT_NAME))),
+        Proof::No => None,
+    }
+}
+
+/// Whether everything whose key begins so is never stored.
+pub fn is_withheld_below(begin: &str) -> bool {
+    // But what an application carries for us.
+    let may_be_ours = ["baggage.ai_audit.", "baggage.ai.audit."].iter().any(|ours| ours.starts_with(begin));
+    dialects::otel_core_is_withheld(begin.as_bytes()) && !may_be_ours
 }
 
 /// Resource attributes that `source` has members for, the better name first.
@@ -177,7 +213,7 @@ impl Promoter {
     pub fn understands(&self, key: &[u8]) -> bool {
         let tables = &self.tables;
         tables.find(key).is_some()
-            || tables.find_own(dialects::Dialects::ALL, key).is_some()
+            || tables.find_own(Dialects::ALL, key).is_some()
             || tables.family(key).is_some()
             || tables.withholds(key)
             || detect::row(key).is_some()

@@ -121,6 +121,17 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// The attribute keys that it asks for, reads or keeps, of the resource too.
+    pub fn reads(&self) -> impl Iterator<Item = &str> {
+        let asked = self.resource.iter().chain(&self.attributes).map(|(key, _)| key);
+        let read = self.from.iter().flat_map(|source| &source.keys);
+        let named = self.when.iter().flat_map(Condition::named).filter_map(|named| match named {
+            Named::Attribute(key) | Named::Resource(key) => Some(&**key),
+            Named::Field(..) | Named::Member(_) => None,
+        });
+        asked.chain(&self.has).chain(read).chain(&self.keep).map(Key::text).chain(named)
+    }
+
     /// What only the whole shows.
     pub fn check(&self) -> Result<(), String> {
         let parts = [
