@@ -1,6 +1,7 @@
 //! `spanseal collector check`: nothing is found in the files that we hand out, each mistake is found where it was made, and what cannot be
 //! judged is said.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -55,7 +56,7 @@ processors:
     actions:
       - {key: env, value: prod, action: insert}
       - {key: user.id, action: hash}
-  resource: {attributes: [{key: host.name, action: delete}]}
+  resource: {attributes: [{key: service.version, action: delete}]}
   redaction: {allow_all_keys: true, blocked_values: ["4[0-9]{15}"]}
   span: {name: {from_attributes: [db.system]}}
   filter/health:
@@ -450,7 +451,7 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
 /// Each mistake in an otherwise good file is found, at its line, with exit code 1.
 #[test]
 fn each_mistake_is_found_at_its_line() {
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     let (mut wrong, mut before) = (Vec::new(), std::collections::BTreeMap::new());
     for (name, from, to, expected, line) in MISTAKES {
         let (_folder, file, text) = seeded(name, from, to);
@@ -651,7 +652,7 @@ fn several_files_are_merged_as_the_collector_does() {
     .success();
     let one = folder.path().join("one.yaml");
     std::fs::write(&one, &printed.stdout).unwrap();
-    let seen = |report: &Value| -> std::collections::BTreeSet<(String, String)> {
+    let seen = |report: &Value| -> BTreeSet<(String, String)> {
         let found = report["findings"].as_array().unwrap().iter();
         found.map(|found| (found["kind"].to_string(), found["component"].to_string())).collect()
     };
@@ -1035,7 +1036,7 @@ fn a_blocking_exporter_in_the_same_pipeline_is_found() {
     }
 }
 
-/// What a statement sets is found where spanseal reads it and nobody asked first whether it is there; of everything else it is told what it writes to.
+/// What a statement sets is found where spanseal reads it, unless it runs only where nothing is there; of everything else it is told what it writes to.
 #[test]
 fn a_statement_that_writes_over_evidence_is_found() {
     let with = |statement: &str| {
@@ -1052,6 +1053,8 @@ fn a_statement_that_writes_over_evidence_is_found() {
         "set(status.code, 1)",
         "set(scope.name, \"x\")",
         "set(spanevent.attributes[\"gen_ai.prompt\"], \"x\")",
+        "set(attributes[\"gen_ai.request.model\"], \"gpt\") where span.attributes[\"other\"] == nil",
+        "set(span.name, \"x\") where span.kind == 3",
     ] {
         assert_eq!(kinds(&with(found)), ["evidence_cut"], "{found}");
     }
@@ -1066,10 +1069,17 @@ fn a_statement_that_writes_over_evidence_is_found() {
         let report = with(&silent);
         assert!(kinds(&report).is_empty() && report["unjudged"].as_array().unwrap().is_empty(), "{silent}: {report:#}");
     }
+    // What is never stored may go, unless a rule asks for it.
+    let without = "delete_key(attributes, \"user_agent.original\")";
+    assert_eq!(kinds(&with(without)), Vec::<&str>::new());
+    let (folder, file, text) = seeded("good", "[resourcedetection]", "[transform/tag]");
+    std::fs::write(&file, replaced(&text, "set(attributes[\"team\"], \"claims\")", without)).unwrap();
+    let config = folder.path().join("spanseal.yaml");
+    std::fs::write(&config, "promotion: {rules: [{name: a, match: {attributes: {user_agent.original: bot}}, kind: decision}]}\n").unwrap();
+    assert_eq!(kinds(&report(&file, &["--config", &config.display().to_string()]).1), ["evidence_cut"]);
     for (told, says) in [
-        ("set(attributes[\"gen_ai.request.model\"], \"gpt\") where span.attributes[\"other\"] == nil", "`set(attributes["),
         ("set(attributes[\"team\"], \"hush\")", "`set(attributes["),
-        ("set(span.name, \"x\") where span.kind == 3", "`set(span.name)`"),
+        ("set(span.trace_state, \"x\") where span.kind == 3", "`set(span.trace_state)`"),
         ("${env:STATEMENT} where kind == 3", "what the variable in a statement stands for"),
     ] {
         let report = with(told);
@@ -1271,7 +1281,7 @@ fn what_a_variable_hides_is_not_judged() {
     let list = report(&file, &[]).1["unjudged"].to_string();
     assert!(list.contains("what the variable at `trace_conditions` stands for"), "{list}");
     // On no way to spanseal, and one with a default.
-    assert!(with("good", "[{key: host.name, action: delete}]", "\"${env:ACTIONS}\"").is_empty());
+    assert!(with("good", "[{key: service.version, action: delete}]", "\"${env:ACTIONS}\"").is_empty());
     assert!(with("good", "override: false", "override: \"${env:OVERRIDE:-false}\"").is_empty());
     let queue = with(
         "balanced",

@@ -14,9 +14,12 @@ mod carried;
 mod demands;
 mod exporter;
 mod file;
+mod keys;
+mod ottl;
 mod pipelines;
 mod receivers;
 mod retry;
+mod statements;
 mod storage;
 mod target;
 
@@ -50,6 +53,8 @@ pub struct Receiving {
     pub request_bytes_max: u64,
     /// What is promoted.
     pub filter: Filter,
+    /// Attribute keys that the configuration itself names: own rules, kept attributes, the realm.
+    pub reads: BTreeSet<String>,
 }
 
 /// A kind of mistake; the word in JSON never changes its meaning.
@@ -532,6 +537,7 @@ mod tests {
             max_delay: Duration::from_secs(1),
             request_bytes_max: 16 << 20,
             filter: Filter::default(),
+            reads: BTreeSet::new(),
         }
     }
 

@@ -3,33 +3,15 @@
 use super::carried::{self, Judged};
 use super::exporter::Blocks;
 use super::file::{Component, File, Pipeline, Reference, items, said, says_something};
+use super::statements::{self, mark_is_taken_off, statement_list};
 use super::{Kind, Notes, Receiving, Said, exporter, receivers};
-use crate::collector::filter::{MARK, UNMARKING, log_condition, log_marking, span_condition, trace_marking};
+use crate::collector::filter::{MARK, log_condition, log_marking, span_condition, trace_marking};
 use crate::config::yaml::{Mark, Node, Value};
 use crate::plain::HIDDEN;
 use crate::promote::ottl::Filter;
 
 /// Processors that add to the resource and change nothing else.
 const HARMLESS: [&str; 2] = ["k8sattributes", "k8s_attributes"];
-/// Actions of the attributes and resource processors that leave what is there.
-const ADDING: [&str; 1] = ["insert"];
-/// Where applications say what no convention has a name for: decisions, reviews, persons.
-const OWN_NAMESPACE: &str = "ai_audit.";
-/// Functions of the transform processor that take something away.
-const CUTTING: [&str; 11] = [
-    "delete_key",
-    "delete_keys",
-    "delete_index",
-    "delete_matching_keys",
-    "keep_keys",
-    "keep_matching_keys",
-    "limit",
-    "truncate_all",
-    "replace_match",
-    "replace_pattern",
-    "replace_all_",
-];
-
 /// Processors that hand over by themselves: whoever comes to them waits for what is behind them without an end, and what its sender gives up
 /// changes nothing of it.
 const WAITING: [&str; 5] = ["batch", "tail_sampling", "groupbytrace", "logdedup", "log_dedup"];
@@ -52,7 +34,7 @@ const PASSING: [&str; 14] = [
 ];
 
 /// What to do about a processor that the backend needs.
-const APART: &str = "a pipeline to spanseal of its own, from the same receivers, without this processor";
+pub(super) const APART: &str = "a pipeline to spanseal of its own, from the same receivers, without this processor";
 
 /// What to do about an exporter that others wait for.
 const OWN_QUEUE: &str = "a queue of its own that does not wait (`sending_queue: {enabled: true}` without `block_on_overflow`)";
@@ -392,9 +374,9 @@ fn processor_judged(
             "without it; spanseal keeps content apart, encrypted and erasable (`content.mode: vault`) or as hashes only (`hash`)",
         ),
         "span" => notes.found(Kind::EvidenceCut, mark, id, format!("gives spans other names (`{on}`)"), APART),
-        "attributes" => actions(processor, "actions", on, notes),
-        "resource" => actions(processor, "attributes", on, notes),
-        "transform" => statements(processor, pipeline, notes),
+        "attributes" => statements::actions(processor, "actions", on, receiving, notes),
+        "resource" => statements::actions(processor, "attributes", on, receiving, notes),
+        "transform" => statements::judge(processor, pipeline, receiving, notes),
         "resourcedetection" | "resource_detection" => {
             if !matches!(processor.said(&["override"]), Said::Is(text, _) if text == "false") {
                 notes.found(
@@ -502,162 +484,6 @@ fn own_filter(processor: &Component<'_>, pipeline: &Pipeline, notes: &mut Notes)
     condition_fails(pipeline, processor, list, notes);
 }
 
-fn actions(processor: &Component<'_>, list: &str, pipeline: &str, notes: &mut Notes) {
-    for item in items(processor.node(&[list])) {
-        let text = |key: &str| match super::file::below(item, key).map(said) {
-            Some(Said::Is(text, _)) => Some(text),
-            _ => None,
-        };
-        let (key, action) = (text("key").or_else(|| text("pattern")).unwrap_or_default(), text("action").unwrap_or_default());
-        if ADDING.contains(&action.to_lowercase().as_str()) {
-            if key.starts_with(OWN_NAMESPACE) {
-                let says = format!(
-                    "adds `{key}` where the application says nothing of it (`{pipeline}`): the record will have it as the application's word"
-                );
-                notes.note(item.mark, &processor.id, says);
-            }
-        } else {
-            notes.found(
-                Kind::EvidenceCut,
-                item.mark,
-                &processor.id,
-                format!("`{action}` of `{key}` changes what the application sent (`{pipeline}`)"),
-                format!("{APART}; `insert` alone changes nothing that is there"),
-            );
-        }
-    }
-}
-
-/// The mark by which the filter knows what passes is none of the application's words.
-fn mark_is_taken_off(file: &File<'_>, pipeline: &Pipeline, processor: &Component<'_>, behind: &[Reference], notes: &mut Notes) {
-    let of = |processor: &Component<'_>, function: &str| {
-        let texts = if processor.kind() == "transform" { processor.texts(&[statement_list(pipeline)]) } else { Vec::new() };
-        texts.into_iter().find(|(text, _)| is_our_mark(text) && text.trim_start().starts_with(function))
-    };
-    let Some((_, mark)) = of(processor, "set(") else { return };
-    if !behind.iter().filter_map(|reference| file.processor(reference)).any(|processor| of(processor, "delete_").is_some()) {
-        let says = format!("nothing behind it takes the mark `{MARK}` off again (`{}`), so it becomes part of the evidence", pipeline.id);
-        notes.found(
-            Kind::MarkLeft,
-            mark,
-            &processor.id,
-            says,
-            format!("`{UNMARKING}` behind the filter, as `spanseal collector filter` prints it"),
-        );
-    }
-}
-
-/// Whether a statement does nothing but set the mark, or take it off without a condition.
-fn is_our_mark(statement: &str) -> bool {
-    let statement = flat(statement);
-    ["", "span.", "log."].iter().any(|of| {
-        let set = format!("set({of}attributes[\"{MARK}\"], true)");
-        let rest = statement.strip_prefix(&set);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" where "))
-            || statement == format!("delete_key({of}attributes, \"{MARK}\")")
-    })
-}
-
-/// Where a transform processor keeps what it does on such a pipeline.
-fn statement_list(pipeline: &Pipeline) -> &'static str {
-    if pipeline.signal() == "logs" { "log_statements" } else { "trace_statements" }
-}
-
-fn statements(processor: &Component<'_>, pipeline: &Pipeline, notes: &mut Notes) {
-    let list = statement_list(pipeline);
-    if let Some(place) = fails_whole_requests(processor, list).filter(|_| processor.node(&[list]).is_some()) {
-        notes.found(
-            Kind::StatementFails,
-            place,
-            &processor.id,
-            format!("refuses a whole request where one statement fails (`{}`), and senders give up at last", pipeline.id),
-            "`error_mode: ignore`: what a statement fails on stays as it was",
-        );
-    }
-    for (statement, mark) in processor.texts(&[list]) {
-        if statement.contains("${") {
-            notes.unjudged(
-                mark,
-                &processor.id,
-                format!("what the variable in a statement stands for (`{}`) is not known here", pipeline.id),
-            );
-            continue;
-        }
-        // `context: span` is a text, too; our own mark comes and goes.
-        let Some((function, target)) = statement.split_once('(') else { continue };
-        let function = function.trim();
-        // What is in a cache never leaves the processor.
-        let in_cache = ["", "span.", "spanevent.", "log."].iter().any(|of| {
-            let rest = target.trim_start().strip_prefix(of).and_then(|rest| rest.strip_prefix("cache"));
-            rest.is_some_and(|rest| rest.starts_with(['[', ',']))
-        });
-        if in_cache || is_our_mark(&statement) {
-            continue;
-        }
-        let path = written(target);
-        if function == "set" && flat(&statement).ends_with(&format!(" where {path} == nil")) {
-            // Changes nothing that is there.
-            continue;
-        }
-        if let Some(key) = key_set(function, path, &statement).filter(|key| is_evidence(key)) {
-            notes.found(
-                Kind::EvidenceCut,
-                mark,
-                &processor.id,
-                format!("`set` writes over `{key}`, whatever the application said (`{}`)", pipeline.id),
-                format!("{APART}; `where {path} == nil` behind it changes nothing that is there"),
-            );
-        } else if function == "set" && !statement.contains(" where ") && is_of_a_record(path) {
-            let says = format!("`set` writes over `{path}` of everything, whatever the application said (`{}`)", pipeline.id);
-            notes.found(Kind::EvidenceCut, mark, &processor.id, says, APART);
-        } else if CUTTING.iter().any(|cutting| function.starts_with(cutting)) {
-            notes.found(
-                Kind::EvidenceCut,
-                mark,
-                &processor.id,
-                format!("`{function}` takes away or changes what the application sent (`{}`)", pipeline.id),
-                APART,
-            );
-        } else {
-            notes.unjudged(
-                mark,
-                &processor.id,
-                format!("whether `{function}({})` writes over what was evidence (`{}`) is not known here", written(target), pipeline.id),
-            );
-        }
-    }
-}
-
-/// Whether a path of the transform processor leads to what a record says of its span or log, besides attributes.
-fn is_of_a_record(path: &str) -> bool {
-    const FIELDS: [&str; 11] =
-        ["trace_id", "span_id", "parent_span_id", "name", "kind", "status", "body", "event_name", "start_time", "end_time", "time"];
-    let (of, field) = path.split_once('.').unwrap_or(("", path));
-    let (of, field) = if ["span", "log", "scope", "spanevent"].contains(&of) { (of, field) } else { ("", path) };
-    let field = field.split(['.', '[']).next().unwrap_or_default();
-    FIELDS.contains(&field.trim_end_matches("_unix_nano").trim_end_matches(".string")) || (of == "spanevent" && field == "attributes")
-}
-
-/// The attribute that a statement sets, unless it asks first whether there is one.
-fn key_set<'s>(function: &str, path: &'s str, statement: &str) -> Option<&'s str> {
-    let rest = ["", "span.", "log.", "resource."].iter().find_map(|of| path.strip_prefix(of)?.strip_prefix("attributes[\""))?;
-    let (key, _) = rest.split_once("\"]")?;
-    let asks = statement.split_once(" where ").is_some_and(|(_, condition)| condition.contains("nil"));
-    (function == "set" && !asks).then_some(key)
-}
-
-/// Whether spanseal reads an attribute of this name: one of its reference, or in a namespace of AI telemetry.
-fn is_evidence(key: &str) -> bool {
-    const NAMESPACES: [&str; 7] = ["gen_ai.", "ai_audit.", "llm.", "openinference.", "ai.", "mcp.", "langfuse."];
-    NAMESPACES.iter().any(|namespace| key.starts_with(namespace))
-        || crate::lint::reference::entries().iter().any(|entry| entry.attributes.iter().any(|attribute| attribute == key))
-}
-
-/// What a statement writes to; not what it writes.
-fn written(target: &str) -> &str {
-    target.split_once([',', ')']).map_or(target, |(first, _)| first).trim()
-}
-
 /// Whether a filter is the one for this configuration.
 fn filter(file: &File<'_>, pipeline: &Pipeline, before: &[Reference], processor: &Component<'_>, ours: &Filter, notes: &mut Notes) {
     const INSTEAD: &str = "what `spanseal collector filter` prints, with the same --config";
@@ -718,7 +544,7 @@ fn condition_fails(pipeline: &Pipeline, processor: &Component<'_>, list: &str, n
 
 /// Where it is said, or would be, that one condition or statement that fails takes the request with it. What a group says of itself counts
 /// before what the processor says.
-fn fails_whole_requests(processor: &Component<'_>, list: &str) -> Option<Mark> {
+pub(super) fn fails_whole_requests(processor: &Component<'_>, list: &str) -> Option<Mark> {
     let fails = |mode: Said| !matches!(mode, Said::Is(mode, _) if mode == "ignore" || mode == "silent");
     let own = fails(processor.said(&["error_mode"])).then(|| processor.place(&["error_mode"]));
     let of_group = |item: &Node| {
@@ -791,6 +617,6 @@ fn quoted(condition: &str) -> String {
 }
 
 /// Line ends and indents mean nothing in a condition.
-fn flat(text: &str) -> String {
+pub(super) fn flat(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -1,5 +1,6 @@
 //! `spanseal collector check`: reads a Collector configuration and says what it would lose, for people and for CI.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
@@ -63,6 +64,7 @@ fn receiving(config: &Config) -> anyhow::Result<Receiving> {
         max_delay: config.seal.max_delay,
         request_bytes_max: most.unwrap_or(u64::MAX),
         filter: config.collector_filter().map_err(|why| anyhow::anyhow!("{why}"))?,
+        reads: reads(config),
     })
 }
 
@@ -81,6 +83,13 @@ fn taken_by(report: &Report) -> String {
         several => several.iter().map(|(exporter, word)| format!("{word} ({exporter})")).collect::<Vec<_>>().join(", "),
     };
     format!(" (taken for spanseal's by {by}; --exporter names another)")
+}
+
+/// Attribute keys that the configuration names, whatever the tables know of them.
+fn reads(config: &Config) -> BTreeSet<String> {
+    let promotion = &config.promotion;
+    let rules = promotion.rules.iter().flat_map(|rule| rule.reads()).map(str::to_owned);
+    rules.chain(promotion.keep_attributes.iter().cloned()).chain([config.identity.realm.clone()]).collect()
 }
 
 /// The report for a reader. What it quotes of the file stays in its line.

@@ -1,0 +1,294 @@
+//! Statements and conditions of the Collector's language (OTTL), read as far as the check asks: a function, what it is given, and when it runs.
+//!
+//! Nothing is evaluated. What is no statement of this form the Collector refuses itself.
+
+/// The smallest parts of a text: a word with its dots, a string with its quotes, a sign.
+type Part = String;
+
+/// `function(argument, argument) where condition`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Statement {
+    pub(super) function: String,
+    /// In their parts; names of arguments are left away.
+    arguments: Vec<Vec<Part>>,
+    condition: Option<Condition>,
+}
+
+/// When a statement runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Condition(Vec<Part>);
+
+/// What a path leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// What never leaves the processor.
+    Cache,
+    /// All attributes of something.
+    Attributes,
+    /// One attribute, or something in it.
+    Attribute(String),
+    /// What a record says of its span, log or scope, besides attributes.
+    Field,
+    /// Anything else, or a key that is not written out.
+    Other,
+}
+
+impl Statement {
+    /// `None` for what is no call.
+    pub(super) fn read(text: &str) -> Option<Statement> {
+        let parts = parts(text);
+        let (function, rest) = parts.split_first()?;
+        if !is_word(function) || rest.first().is_none_or(|open| open != "(") {
+            return None;
+        }
+        let close = closing(rest)?;
+        let arguments = between(rest.get(1..close)?, ",").into_iter().map(unnamed).collect();
+        let condition = match rest.get(close.saturating_add(1)..)?.split_first() {
+            None => None,
+            Some((word, condition)) if word == "where" => Some(Condition(condition.to_vec())),
+            Some(_) => return None,
+        };
+        Some(Statement { function: function.clone(), arguments, condition })
+    }
+
+    /// The path that it writes to, as it was written: what stands in another function's brackets is left away.
+    pub(super) fn path(&self) -> String {
+        let path = self.arguments.first().map(Vec::as_slice).unwrap_or_default();
+        path.split(|part| part == "(").next().unwrap_or_default().concat()
+    }
+
+    /// What that is.
+    pub(super) fn target(&self) -> Target {
+        target(self.arguments.first().map(Vec::as_slice).unwrap_or_default())
+    }
+
+    /// An argument that is one string, without its quotes.
+    pub(super) fn string(&self, at: usize) -> Option<String> {
+        match self.arguments.get(at)?.as_slice() {
+            [one] => unquoted(one),
+            _ => None,
+        }
+    }
+
+    /// An argument that is a string or a list of strings, without their quotes.
+    pub(super) fn strings(&self, at: usize) -> Option<Vec<String>> {
+        match self.arguments.get(at)?.as_slice() {
+            [one] => Some(vec![unquoted(one)?]),
+            [open, inner @ .., close] if open == "[" && close == "]" => between(inner, ",")
+                .into_iter()
+                .map(|item| match item.as_slice() {
+                    [one] => unquoted(one),
+                    _ => None,
+                })
+                .collect(),
+            _ => None,
+        }
+    }
+
+    /// Whether it runs under a condition of its own.
+    pub(super) fn is_conditional(&self) -> bool {
+        self.condition.is_some()
+    }
+
+    /// Whether it leaves alone what is there: it runs only where the path that it writes to is nil, by its own condition or by those of its group.
+    pub(super) fn leaves_what_is_there(&self, conditions: &[Condition]) -> bool {
+        let Some(path) = self.arguments.first() else { return false };
+        let is_field = self.target() == Target::Field;
+        let leaves = |condition: &Condition| implies_absent(&condition.0, path, is_field);
+        // Of several conditions of a group one is enough for it to run.
+        self.condition.as_ref().is_some_and(leaves) || (!conditions.is_empty() && conditions.iter().all(leaves))
+    }
+}
+
+impl Condition {
+    pub(super) fn read(text: &str) -> Condition {
+        Condition(parts(text))
+    }
+}
+
+/// Whether a condition holds only where a path is nil, or the empty text that a field has which nobody set. `and` binds closer than `or`.
+fn implies_absent(condition: &[Part], path: &[Part], is_field: bool) -> bool {
+    let ways = between(condition, "or");
+    let says_so = |term: &Vec<Part>| {
+        let is_nothing = |value: &[Part]| matches!(value, [one] if one == "nil" || (is_field && one == "\"\""));
+        match between(term, "==").as_slice() {
+            [one, other] if one == path => is_nothing(other),
+            [one, other] if other == path => is_nothing(one),
+            _ => match term.as_slice() {
+                [open, inner @ .., last] if open == "(" && closing(term) == term.len().checked_sub(1) && last == ")" => {
+                    implies_absent(inner, path, is_field)
+                }
+                _ => false,
+            },
+        }
+    };
+    !ways.is_empty() && ways.iter().all(|way| between(way, "and").iter().any(says_so))
+}
+
+/// Where the bracket ends that the parts begin with.
+fn closing(parts: &[Part]) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (at, part) in parts.iter().enumerate() {
+        match part.as_str() {
+            "(" | "[" | "{" => depth = depth.saturating_add(1),
+            ")" | "]" | "}" => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+        if depth == 0 {
+            return Some(at);
+        }
+    }
+    None
+}
+
+/// What stands between these, outside of brackets; of nothing, nothing.
+fn between(parts: &[Part], divider: &str) -> Vec<Vec<Part>> {
+    let (mut all, mut depth) = (vec![Vec::new()], 0_usize);
+    for part in parts {
+        match part.as_str() {
+            "(" | "[" | "{" => depth = depth.saturating_add(1),
+            ")" | "]" | "}" => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        match all.last_mut() {
+            Some(last) if depth > 0 || part != divider => last.push(part.clone()),
+            _ => all.push(Vec::new()),
+        }
+    }
+    if parts.is_empty() { Vec::new() } else { all }
+}
+
+/// `target=span.attributes` is as good as the value alone.
+fn unnamed(argument: Vec<Part>) -> Vec<Part> {
+    match argument.as_slice() {
+        [name, is, value @ ..] if is == "=" && is_word(name) => value.to_vec(),
+        _ => argument,
+    }
+}
+
+fn target(path: &[Part]) -> Target {
+    const CONTEXTS: [&str; 6] = ["span.", "spanevent.", "log.", "resource.", "scope.", "instrumentation_scope."];
+    const FIELDS: [&str; 18] = [
+        "trace_id",
+        "span_id",
+        "parent_span_id",
+        "name",
+        "version",
+        "kind",
+        "status",
+        "body",
+        "event_name",
+        "start_time",
+        "end_time",
+        "time",
+        "observed_time",
+        "events",
+        "links",
+        "dropped_attributes_count",
+        "dropped_events_count",
+        "dropped_links_count",
+    ];
+    let Some((word, below)) = path.split_first() else { return Target::Other };
+    let word = CONTEXTS.iter().find_map(|context| word.strip_prefix(context)).unwrap_or(word);
+    match (word, below) {
+        ("cache", _) => Target::Cache,
+        ("attributes", []) => Target::Attributes,
+        ("attributes", [open, key, close, ..]) if open == "[" && close == "]" => unquoted(key).map_or(Target::Other, Target::Attribute),
+        _ => {
+            let field = word.split('.').next().unwrap_or_default();
+            let field = field.strip_suffix("_unix_nano").unwrap_or(field);
+            if FIELDS.contains(&field) { Target::Field } else { Target::Other }
+        }
+    }
+}
+
+fn is_word(part: &str) -> bool {
+    part.starts_with(|c: char| c.is_ascii_alphabetic())
+}
+
+/// The text of a string, as the language reads it, where it needs no more than that.
+fn unquoted(part: &str) -> Option<String> {
+    let inner = part.strip_prefix('"')?.strip_suffix('"')?;
+    let (mut text, mut chars) = (String::new(), inner.chars());
+    while let Some(c) = chars.next() {
+        match (c, if c == '\\' { chars.next() } else { None }) {
+            ('\\', Some(escaped @ ('"' | '\\'))) => text.push(escaped),
+            // A sign by its number: nobody writes keys so.
+            ('\\', _) => return None,
+            _ => text.push(c),
+        }
+    }
+    Some(text)
+}
+
+fn parts(text: &str) -> Vec<Part> {
+    let (mut parts, mut rest) = (Vec::new(), text.trim_start());
+    while let Some(first) = rest.chars().next() {
+        let length = match first {
+            '"' => string_length(rest),
+            _ if is_of_word(first) => rest.find(|c: char| !is_of_word(c)).unwrap_or(rest.len()),
+            '=' | '!' | '<' | '>' if rest.get(1..).is_some_and(|behind| behind.starts_with('=')) => 2,
+            _ => first.len_utf8(),
+        };
+        let (part, behind) = rest.split_at_checked(length).unwrap_or((rest, ""));
+        parts.push(part.to_owned());
+        rest = behind.trim_start();
+    }
+    parts
+}
+
+fn is_of_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '.')
+}
+
+/// Bytes of the string that a text begins with; of one that is not closed, all.
+fn string_length(text: &str) -> usize {
+    let mut escaped = false;
+    for (at, c) in text.char_indices().skip(1) {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => return at.saturating_add(1),
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_is_taken_apart() {
+        let read = |text: &str| Statement::read(text).unwrap_or_else(|| panic!("{text}"));
+        let set = read("set( span.attributes[\"a, \\\" where b)\"] ,\n Concat([\"x\", \"y\"], \",\")) where span.kind == 3");
+        assert_eq!((set.function.as_str(), set.arguments.len(), set.is_conditional()), ("set", 2, true));
+        assert_eq!(
+            (set.path().as_str(), set.target()),
+            ("span.attributes[\"a, \\\" where b)\"]", Target::Attribute("a, \" where b)".to_owned()))
+        );
+        let keys = read("delete_keys(target=resource.attributes, keys=[\"a\", \"b\"])");
+        assert_eq!((keys.target(), keys.strings(1)), (Target::Attributes, Some(vec!["a".to_owned(), "b".to_owned()])));
+        assert_eq!(read("limit(attributes, 1, [])").strings(2), Some(Vec::new()));
+        assert_eq!(read("delete_keys(attributes, [a, \"b\"])").strings(1), None);
+        assert_eq!(read("merge_maps(cache, attributes, \"insert\")").string(2).as_deref(), Some("insert"));
+        assert_eq!(read("set(attributes[\"a\"][\"b\"], 1)").target(), Target::Attribute("a".to_owned()));
+        assert_eq!(read("set(attributes[Concat([\"a\"], \"\")], 1)").path(), "attributes[Concat");
+        for (path, target) in [
+            ("span.cache[\"a\"]", Target::Cache),
+            ("cache", Target::Cache),
+            ("span.attributes[Concat([\"a\"], \"\")]", Target::Other),
+            ("end_time_unix_nano", Target::Field),
+            ("body.string", Target::Field),
+            ("log.body[\"a\"]", Target::Field),
+            ("scope.name", Target::Field),
+            ("span.cached", Target::Other),
+        ] {
+            assert_eq!(read(&format!("set({path}, 1)")).target(), target, "{path}");
+        }
+        for no_statement in ["", "span", "where x", "set(a", "set(a) or b", "\"a\"(b)", "set)a(", "\u{e9}(\""] {
+            assert_eq!(Statement::read(no_statement), None, "{no_statement}");
+        }
+    }
+}

@@ -1,0 +1,515 @@
+//! What processors write to the attributes and names of spans and logs: the transform processor by statements, others by lists of actions.
+//!
+//! What overwrites evidence of some spans is a mistake, whichever spans these are: no condition is known here to leave out AI. What only adds is
+//! none, and is noted where the record would have it as the application's word.
+
+use super::file::{Component, File, Pipeline, Reference, below, items, said};
+use super::keys::{Worth, drops_all, is_statement, worth};
+use super::ottl::{Condition, Statement, Target};
+use super::pipelines::{APART, fails_whole_requests, flat};
+use super::{Kind, Notes, Receiving, Said};
+use crate::collector::filter::{MARK, UNMARKING};
+use crate::config::yaml::{Mark, Node, Value};
+
+/// Functions of the transform processor that take away or change what is there, besides those that begin with `replace_`.
+const CUTTING: [&str; 9] = [
+    "delete_key",
+    "delete_keys",
+    "delete_index",
+    "delete_matching_keys",
+    "keep_keys",
+    "keep_matching_keys",
+    "limit",
+    "truncate_all",
+    "flatten",
+];
+
+/// Of what it adds where nothing is.
+fn added(what: &str, pipeline: &str) -> String {
+    format!("adds `{what}` where the application says nothing of it (`{pipeline}`): the record will have it as the application's word")
+}
+
+/// What to do about something that writes over a key; what would leave alone what is there may be said where what it adds is no claim of its own.
+fn not_over(key: &str, leaving: &str) -> String {
+    match is_statement(key) {
+        true => format!("{APART}. To add it only where it is missing is no way out: the record would have it as the application's word"),
+        false => format!("{APART}; {leaving}"),
+    }
+}
+
+/// Judges the actions of the attributes and resource processors.
+pub(super) fn actions(processor: &Component<'_>, list: &str, pipeline: &str, receiving: &Receiving, notes: &mut Notes) {
+    for item in items(processor.node(&[list])) {
+        let text = |key: &str| match below(item, key).map(said) {
+            Some(Said::Is(text, _)) => Some(text),
+            _ => None,
+        };
+        let action = text("action").unwrap_or_default().to_lowercase();
+        let (key, pattern) = (text("key"), text("pattern").filter(|_| action != "extract"));
+        let is_dropped = match (&key, &pattern) {
+            (Some(key), None) => worth(key, receiving) == Worth::Dropped,
+            (None, Some(pattern)) => drops_all(pattern, receiving),
+            _ => false,
+        };
+        let is_read = key.as_deref().is_none_or(|key| worth(key, receiving) != Worth::Unread);
+        let key = key.or(pattern).unwrap_or_default();
+        match action.as_str() {
+            "insert" if is_statement(&key) => notes.note(item.mark, &processor.id, added(&key, pipeline)),
+            "insert" => {}
+            // It writes to other keys.
+            "extract" => changed(processor, item.mark, &action, &key, pipeline, notes),
+            _ if is_dropped => {}
+            "upsert" | "update" if !is_read => {
+                let says = format!("whether `{action}` of `{key}` writes over what was evidence (`{pipeline}`) is not known here");
+                notes.unjudged(item.mark, &processor.id, says);
+            }
+            _ => changed(processor, item.mark, &action, &key, pipeline, notes),
+        }
+    }
+}
+
+fn changed(processor: &Component<'_>, mark: Mark, action: &str, key: &str, pipeline: &str, notes: &mut Notes) {
+    let says = format!("`{action}` of `{key}` changes what the application sent (`{pipeline}`)");
+    let leaving = "`insert` changes nothing that is there, and adds what the application does not say";
+    notes.found(Kind::EvidenceCut, mark, &processor.id, says, not_over(key, leaving));
+}
+
+/// Judges the statements of a transform processor.
+pub(super) fn judge(processor: &Component<'_>, pipeline: &Pipeline, receiving: &Receiving, notes: &mut Notes) {
+    let list = statement_list(pipeline);
+    if let Some(place) = fails_whole_requests(processor, list).filter(|_| processor.node(&[list]).is_some()) {
+        notes.found(
+            Kind::StatementFails,
+            place,
+            &processor.id,
+            format!("refuses a whole request where one statement fails (`{}`), and senders give up at last", pipeline.id),
+            "`error_mode: ignore`: what a statement fails on stays as it was",
+        );
+    }
+    let on = On { processor, pipeline: &pipeline.id, receiving };
+    for item in items(processor.node(&[list])) {
+        match &item.value {
+            Value::Scalar(text) => on.statement(text, item.mark, &[], notes),
+            _ => on.group(item, notes),
+        }
+    }
+}
+
+/// A transform processor on a pipeline.
+struct On<'a, 'n> {
+    processor: &'a Component<'n>,
+    pipeline: &'a str,
+    receiving: &'a Receiving,
+}
+
+impl On<'_, '_> {
+    /// Statements under conditions.
+    fn group(&self, group: &Node, notes: &mut Notes) {
+        let texts = |key: &str| -> Vec<(String, Mark)> {
+            let text = |item: &Node| match &item.value {
+                Value::Scalar(text) => Some((text.clone(), item.mark)),
+                _ => None,
+            };
+            items(below(group, key)).iter().filter_map(text).collect()
+        };
+        let conditions = texts("conditions");
+        if let Some((_, mark)) = conditions.iter().find(|(text, _)| text.contains("${")) {
+            let says = format!(
+                "what the variable in a condition stands for (`{}`) is not known here, so neither is what is done under it",
+                self.pipeline
+            );
+            return notes.unjudged(*mark, &self.processor.id, says);
+        }
+        let conditions: Vec<Condition> = conditions.iter().map(|(text, _)| Condition::read(text)).collect();
+        for (statement, mark) in texts("statements") {
+            self.statement(&statement, mark, &conditions, notes);
+        }
+    }
+
+    fn statement(&self, text: &str, mark: Mark, conditions: &[Condition], notes: &mut Notes) {
+        let (id, pipeline) = (&self.processor.id, self.pipeline);
+        if text.contains("${") {
+            return notes.unjudged(mark, id, format!("what the variable in a statement stands for (`{pipeline}`) is not known here"));
+        }
+        // Our own mark comes and goes.
+        if is_our_mark(text) {
+            return;
+        }
+        let Some(statement) = Statement::read(text) else {
+            return notes.unjudged(mark, id, format!("what this statement does (`{pipeline}`) is not understood here"));
+        };
+        let function = statement.function.as_str();
+        let target = statement.target();
+        let is_dropped = |key: &String| worth(key, self.receiving) == Worth::Dropped;
+        let takes_nothing = match (&target, function) {
+            (Target::Cache, _) => true,
+            (Target::Attribute(key), _) => is_dropped(key),
+            (_, "delete_key" | "delete_keys") => statement.strings(1).is_some_and(|keys| keys.iter().all(is_dropped)),
+            (_, "delete_matching_keys") => statement.string(1).is_some_and(|keys| drops_all(&keys, self.receiving)),
+            _ => false,
+        };
+        if takes_nothing {
+            return;
+        }
+        let adds = match function {
+            "set" => statement.leaves_what_is_there(conditions),
+            "merge_maps" => statement.string(2).is_some_and(|strategy| strategy == "insert"),
+            _ => false,
+        };
+        match function {
+            "set" | "merge_maps" if adds => self.adds(&statement, &target, mark, notes),
+            "set" | "append" => self.writes(&statement, &target, !conditions.is_empty(), mark, notes),
+            "merge_maps" if statement.string(2).is_some_and(|strategy| matches!(strategy.as_str(), "update" | "upsert")) => {
+                self.writes(&statement, &target, !conditions.is_empty(), mark, notes);
+            }
+            "set_semconv_span_name" => notes.found(Kind::EvidenceCut, mark, id, format!("gives spans other names (`{pipeline}`)"), APART),
+            _ if CUTTING.contains(&function) || function.starts_with("replace_") => {
+                let says = format!("`{function}` takes away or changes what the application sent (`{pipeline}`)");
+                notes.found(Kind::EvidenceCut, mark, id, says, APART);
+            }
+            _ => self.unknown(&statement, mark, notes),
+        }
+    }
+
+    /// Something that leaves alone what is there.
+    fn adds(&self, statement: &Statement, target: &Target, mark: Mark, notes: &mut Notes) {
+        let is_claim = match target {
+            Target::Attribute(key) => is_statement(key),
+            // The name of a span or event says what it is.
+            Target::Field => statement.path().ends_with("name") || statement.function != "set",
+            // What a map has is not known.
+            Target::Attributes => true,
+            Target::Cache | Target::Other => false,
+        };
+        if is_claim {
+            let what = match (target, statement.path()) {
+                (Target::Attribute(key), _) => key.clone(),
+                (_, path) => path,
+            };
+            notes.note(mark, &self.processor.id, added(&what, self.pipeline));
+        }
+    }
+
+    /// Something that writes over what is there.
+    fn writes(&self, statement: &Statement, target: &Target, is_grouped: bool, mark: Mark, notes: &mut Notes) {
+        let (id, pipeline, path, function) = (&self.processor.id, self.pipeline, statement.path(), &statement.function);
+        let (where_it_does, all) = match is_grouped || statement.is_conditional() {
+            true => (" where its condition holds", ""),
+            false => ("", " of everything"),
+        };
+        let (says, instead) = match target {
+            Target::Attribute(key) if worth(key, self.receiving) == Worth::Evidence => {
+                let leaving =
+                    format!("`where {path} == nil` behind it changes nothing that is there, and adds what the application does not say");
+                (
+                    format!("`{function}` writes over `{key}`{where_it_does}, whatever the application said (`{pipeline}`)"),
+                    not_over(key, &leaving),
+                )
+            }
+            Target::Field | Target::Attributes => {
+                let says = format!("`{function}` writes over `{path}`{where_it_does}{all}, whatever the application said (`{pipeline}`)");
+                (says, APART.to_owned())
+            }
+            Target::Attribute(_) | Target::Cache | Target::Other => return self.unknown(statement, mark, notes),
+        };
+        notes.found(Kind::EvidenceCut, mark, id, says, instead);
+    }
+
+    fn unknown(&self, statement: &Statement, mark: Mark, notes: &mut Notes) {
+        let (function, path, pipeline) = (&statement.function, statement.path(), self.pipeline);
+        let says = format!("whether `{function}({path})` writes over what was evidence (`{pipeline}`) is not known here");
+        notes.unjudged(mark, &self.processor.id, says);
+    }
+}
+
+/// The mark by which the filter knows what passes is none of the application's words.
+pub(super) fn mark_is_taken_off(file: &File<'_>, pipeline: &Pipeline, processor: &Component<'_>, behind: &[Reference], notes: &mut Notes) {
+    let of = |processor: &Component<'_>, function: &str| {
+        let texts = if processor.kind() == "transform" { processor.texts(&[statement_list(pipeline)]) } else { Vec::new() };
+        texts.into_iter().find(|(text, _)| is_our_mark(text) && text.trim_start().starts_with(function))
+    };
+    let Some((_, mark)) = of(processor, "set(") else { return };
+    if !behind.iter().filter_map(|reference| file.processor(reference)).any(|processor| of(processor, "delete_").is_some()) {
+        let says = format!("nothing behind it takes the mark `{MARK}` off again (`{}`), so it becomes part of the evidence", pipeline.id);
+        notes.found(
+            Kind::MarkLeft,
+            mark,
+            &processor.id,
+            says,
+            format!("`{UNMARKING}` behind the filter, as `spanseal collector filter` prints it"),
+        );
+    }
+}
+
+/// Whether a statement does nothing but set the mark, or take it off without a condition.
+fn is_our_mark(statement: &str) -> bool {
+    let statement = flat(statement);
+    ["", "span.", "log."].iter().any(|of| {
+        let set = format!("set({of}attributes[\"{MARK}\"], true)");
+        let rest = statement.strip_prefix(&set);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" where "))
+            || statement == format!("delete_key({of}attributes, \"{MARK}\")")
+    })
+}
+
+/// Where a transform processor keeps what it does on such a pipeline.
+pub(super) fn statement_list(pipeline: &Pipeline) -> &'static str {
+    if pipeline.signal() == "logs" { "log_statements" } else { "trace_statements" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Report;
+    use super::super::tests::{checked_with, listening};
+
+    const TEXT: &str = r#"
+receivers:
+  otlp: {protocols: {grpc: {max_recv_msg_size_mib: 14}}}
+extensions:
+  file_storage: {directory: /var/lib/otelcol, fsync: true}
+processors:
+PROCESSOR
+exporters:
+  otlp_grpc/spanseal:
+    endpoint: 127.0.0.1:14317
+    tls: {insecure: true}
+    timeout: 30s
+    retry_on_failure: {max_elapsed_time: 0s}
+    sending_queue: {storage: file_storage, block_on_overflow: true, num_consumers: 100}
+service:
+  extensions: [file_storage]
+  pipelines:
+    traces: {receivers: [otlp], processors: [change], exporters: [otlp_grpc/spanseal]}
+    logs: {receivers: [otlp], processors: [change], exporters: [otlp_grpc/spanseal]}
+"#;
+
+    fn with(processor: &str) -> Report {
+        let text = TEXT.replace("change", processor.trim().split(':').next().unwrap()).replace("PROCESSOR", processor);
+        checked_with(&text, &listening(14317, 14318))
+    }
+
+    /// What a processor gets said of it: `found`, `unjudged`, `noted`, each once, or nothing.
+    fn word_for(report: &Report) -> String {
+        let is_its = |component: &str| ["transform", "attributes", "resource"].contains(&component);
+        let found = report.findings.iter().any(|found| is_its(&found.component)).then_some("found");
+        let unjudged = report.unjudged.iter().any(|remark| is_its(&remark.component)).then_some("unjudged");
+        let noted = report.notes.iter().any(|remark| is_its(&remark.component)).then_some("noted");
+        [found, unjudged, noted].into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+
+    fn quoted(text: &str) -> String {
+        format!("'{}'", text.replace('\'', "''"))
+    }
+
+    fn statement(statement: &str) -> Report {
+        let list = if statement.contains("log.") { "log_statements" } else { "trace_statements" };
+        with(&format!("  transform:\n    error_mode: ignore\n    {list}:\n      - {}\n", quoted(statement)))
+    }
+
+    fn all_are(rows: &[(&str, &str)]) {
+        let mut wrong = Vec::new();
+        for (text, expected) in rows {
+            let report = statement(text);
+            if word_for(&report) != *expected {
+                wrong.push(format!("{text}: {:?}", word_for(&report)));
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    /// Scenario: `set` with all sorts of conditions. Guarantee: it is a mistake unless it runs only where the very same path is nil.
+    #[test]
+    fn only_the_same_path_that_is_nil_leaves_what_is_there() {
+        const SET: &str = r#"set(span.attributes["gen_ai.input.messages"], "[redacted]")"#;
+        const PATH: &str = r#"span.attributes["gen_ai.input.messages"]"#;
+        for (condition, expected) in [
+            (String::new(), "found"),
+            (format!(" where {PATH} != nil"), "found"),
+            (format!(" where not ({PATH} == nil)"), "found"),
+            (r#" where span.attributes["gen_ai.output.messages"] == nil"#.to_owned(), "found"),
+            (r#" where attributes["gen_ai.input.messages"] == nil"#.to_owned(), "found"),
+            (r#" where resource.attributes["gen_ai.input.messages"] == nil"#.to_owned(), "found"),
+            (format!(" where {PATH} == nil or span.kind == 3"), "found"),
+            (format!(" where {PATH} == nil or span.kind == 3 and {PATH} == nil"), ""),
+            (r#" where span.name == " where x == nil""#.to_owned(), "found"),
+            (format!(" where span.name == \"{}\"", " and span.attributes == nil"), "found"),
+            (format!(" where {PATH}==nil"), ""),
+            (format!(" where nil == {PATH}"), ""),
+            (format!(" where ({PATH} == nil)"), ""),
+            (format!(" where span.kind == 3 and ({PATH} == nil and IsMatch(span.name, \"a or b\"))"), ""),
+            (format!(" where (span.kind == 3 or span.kind == 2)    and {PATH}  ==   nil"), ""),
+        ] {
+            assert_eq!(word_for(&statement(&format!("{SET}{condition}"))), expected, "{condition}");
+        }
+        assert_eq!(word_for(&statement(&format!("set({PATH}, SHA256({PATH})) where {PATH} != nil"))), "found");
+        // What a group asks first is asked of each statement; of several conditions one is enough for it to run.
+        let group = |conditions: &str| {
+            let group = format!("      - conditions: {conditions}\n        statements: [{}]\n", quoted(SET));
+            word_for(&with(&format!("  transform:\n    error_mode: ignore\n    trace_statements:\n{group}")))
+        };
+        let (is_nil, is_there, other) =
+            (quoted(&format!("{PATH} == nil")), quoted(&format!("{PATH} != nil")), quoted("IsMatch(span.name, \"x\")"));
+        assert_eq!(group(&format!("[{is_nil}]")), "");
+        assert_eq!(group(&format!("[{is_there}]")), "found");
+        assert_eq!(group(&format!("[{is_nil}, {other}]")), "found");
+        assert_eq!(group("[]"), "found");
+        assert_eq!(group("['${env:CONDITION}']"), "unjudged");
+    }
+
+    /// Scenario: a Collector adds what the application did not say: an outcome, a review, a score. Guarantee: it is noted that the record has it as
+    /// the application's word, and no advice leads there.
+    #[test]
+    fn what_is_added_counts_as_the_applications_word() {
+        all_are(&[
+            (
+                r#"set(span.attributes["ai_audit.decision.outcome"], "approved") where span.attributes["ai_audit.decision.outcome"] == nil"#,
+                "noted",
+            ),
+            (r#"set(span.attributes["ai.audit.review.outcome"], "ok") where span.attributes["ai.audit.review.outcome"] == nil"#, "noted"),
+            (
+                r#"set(span.attributes["gen_ai.evaluation.score.value"], 1) where span.attributes["gen_ai.evaluation.score.value"] == nil"#,
+                "noted",
+            ),
+            (r#"set(span.attributes["gen_ai.request.model"], "m") where span.attributes["gen_ai.request.model"] == nil"#, ""),
+            (r#"set(log.event_name, "gen_ai.x") where log.event_name == """#, "noted"),
+            (r#"merge_maps(span.attributes, span.cache, "insert")"#, "noted"),
+            (r#"merge_maps(log.attributes, ParseJSON(log.body), "insert") where IsString(log.body)"#, "noted"),
+        ]);
+        let advice = |key: &str| {
+            let report = statement(&format!("set(span.attributes[\"{key}\"], \"x\")"));
+            report.findings.iter().find(|found| found.component == "transform").unwrap().instead.clone()
+        };
+        assert!(advice("gen_ai.request.model").contains("`where span.attributes[\"gen_ai.request.model\"] == nil`"));
+        assert!(!advice("ai_audit.decision.outcome").contains("== nil`"), "{}", advice("ai_audit.decision.outcome"));
+        let noted = |key: &str| word_for(&with(&format!("  attributes: {{actions: [{{key: {key}, value: x, action: insert}}]}}\n")));
+        assert_eq!(noted("ai_audit.decision.outcome"), "noted");
+        assert_eq!(noted("gen_ai.evaluation.score.value"), "noted");
+        assert_eq!(noted("gen_ai.request.model"), "");
+        let upsert = with("  attributes: {actions: [{key: ai_audit.review.outcome, value: x, action: upsert}]}\n");
+        let instead = &upsert.findings.iter().find(|found| found.component == "attributes").unwrap().instead;
+        assert!(!instead.contains("changes nothing") && !instead.contains("`insert` alone"), "{instead}");
+    }
+
+    /// Whatever a dialect reads is evidence; what spanseal never stores is none, and of what nobody reads it is not known.
+    #[test]
+    fn a_key_is_what_the_tables_say_of_it() {
+        for (key, expected) in [
+            ("gen_ai.input.messages", "found"),
+            ("input.value", "found"),
+            ("output.value", "found"),
+            ("llm.input_messages.0.message.content", "found"),
+            ("traceloop.entity.input", "found"),
+            ("traceloop.nobody.knows", "found"),
+            ("mlflow.spanInputs", "found"),
+            ("crewai.crew.key", "found"),
+            ("pydantic_ai.all_messages", "found"),
+            ("gcp.vertex.agent.llm_request", "found"),
+            ("langsmith.span.kind", "found"),
+            ("metadata.ai_audit.decision.outcome", "found"),
+            ("user.id", "found"),
+            ("event.name", "found"),
+            ("service.name", "found"),
+            ("deployment.environment.name", "found"),
+            ("http.client_ip", ""),
+            ("user_agent.original", ""),
+            ("http.request.header.authorization", ""),
+            ("k8s.cluster.name", "unjudged"),
+            ("team", "unjudged"),
+            // A word that one dialect alone means something by.
+            ("final_result", "unjudged"),
+        ] {
+            let set = statement(&format!("set(span.attributes[\"{key}\"], \"x\") where span.kind == 3"));
+            assert_eq!(word_for(&set), expected, "{key}");
+            for (processor, list) in [("resource", "attributes"), ("attributes", "actions")] {
+                for action in ["upsert", "update"] {
+                    let other = with(&format!("  {processor}: {{{list}: [{{key: {key}, value: x, action: {action}}}]}}\n"));
+                    assert_eq!(word_for(&other), expected, "{processor} {action} {key}");
+                }
+            }
+        }
+        // Taken away is what was said, read or not, unless spanseal takes it away itself.
+        for (key, expected) in [("team", "found"), ("gen_ai.request.model", "found"), ("http.client_ip", ""), ("host.name", "")] {
+            assert_eq!(word_for(&with(&format!("  attributes: {{actions: [{{key: {key}, action: delete}}]}}\n"))), expected, "{key}");
+            assert_eq!(word_for(&with(&format!("  resource: {{attributes: [{{key: {key}, action: hash}}]}}\n"))), expected, "{key}");
+            assert_eq!(word_for(&statement(&format!("delete_key(span.attributes, \"{key}\")"))), expected, "{key}");
+            assert_eq!(word_for(&statement(&format!("delete_keys(span.attributes, [\"client.port\", \"{key}\"])"))), expected, "{key}");
+        }
+        all_are(&[
+            (r#"delete_matching_keys(span.attributes, "^http\\.request\\.header\\..*")"#, ""),
+            (r#"delete_matching_keys(span.attributes, "^http\\.request\\.header\\.x|gen_ai")"#, "found"),
+            (r#"delete_matching_keys(span.attributes, "http\\.request\\.header\\.")"#, "found"),
+            (r#"delete_matching_keys(span.attributes, "^http\\.request\\.")"#, "found"),
+            (r#"delete_matching_keys(span.attributes, "^cookies?.*")"#, ""),
+            (r#"replace_pattern(span.attributes["http.client_ip"], "[0-9]+$", "0")"#, ""),
+            (r#"replace_pattern(span.attributes["team"], "a", "b")"#, "found"),
+        ]);
+        let pattern = |pattern: &str| word_for(&with(&format!("  attributes: {{actions: [{{pattern: '{pattern}', action: delete}}]}}\n")));
+        assert_eq!((pattern("^http\\.request\\.header\\."), pattern("header")), (String::new(), "found".to_owned()));
+        // A key that a rule of this spanseal asks for is read, whatever the tables say of it.
+        let mut receiving = listening(14317, 14318);
+        receiving.reads.insert("http.client_ip".to_owned());
+        let text = "  transform: {error_mode: ignore, trace_statements: ['delete_key(span.attributes, \"http.client_ip\")']}\n";
+        let read = checked_with(&TEXT.replace("change", "transform").replace("PROCESSOR", text), &receiving);
+        assert_eq!(word_for(&read), "found");
+        receiving.reads.insert("http.request.header.x-case".to_owned());
+        let text = "  attributes: {actions: [{pattern: '^http\\.request\\.header\\.', action: delete}]}\n";
+        let read = checked_with(&TEXT.replace("change", "attributes").replace("PROCESSOR", text), &receiving);
+        assert_eq!(word_for(&read), "found");
+    }
+
+    /// Scenario: statements that write to something else than one attribute. Guarantee: what overwrites evidence of some spans is found, as for
+    /// attributes.
+    #[test]
+    fn other_paths_and_whole_maps_are_judged_alike() {
+        all_are(&[
+            (r#"set(span.name, "x")"#, "found"),
+            (r#"set(span.name, "x") where true"#, "found"),
+            (r#"set(span.name, "x") where span.kind == 3"#, "found"),
+            (r#"set(name, "x") where kind == 3"#, "found"),
+            ("set(span.status.code, 1) where span.status.code == 2", "found"),
+            (r#"set(span.status.message, "") where IsMatch(span.status.message, "x")"#, "found"),
+            ("set(span.trace_id, TraceID(0x01020304050607080910111213141516)) where true", "found"),
+            ("set(span.start_time, span.end_time) where true", "found"),
+            ("set(span.end_time_unix_nano, 0) where true", "found"),
+            ("set(span.kind, 1) where span.kind == 0", "found"),
+            (r#"set(log.body, "x") where true"#, "found"),
+            (r#"set(log.body.string, "x") where true"#, "found"),
+            (r#"set(log.body["a"], "x") where true"#, "found"),
+            (r#"set(log.event_name, "x") where true"#, "found"),
+            (r#"set(log.observed_time, Now()) where true"#, "found"),
+            (r#"set(scope.name, "x") where true"#, "found"),
+            (r#"set(instrumentation_scope.name, "x") where true"#, "found"),
+            (r#"set(log.body, "x") where log.body == nil"#, ""),
+            (r#"set(span.name, "x") where span.name == """#, "noted"),
+            (r#"set(log.severity_text, "x")"#, "unjudged"),
+            (r#"set(span.attributes, span.cache["a"])"#, "found"),
+            (r#"set(resource.attributes, span.attributes) where true"#, "found"),
+            (r#"set(span.attributes[Concat(["gen_ai", "x"], ".")], "hush")"#, "unjudged"),
+            (r#"merge_maps(span.attributes, span.cache, "upsert")"#, "found"),
+            (r#"merge_maps(span.attributes, span.cache, "update") where true"#, "found"),
+            (r#"merge_maps(span.attributes, span.cache, strategy="upsert")"#, "found"),
+            (r#"merge_maps(span.cache, span.attributes, "upsert")"#, ""),
+            (r#"merge_maps(log.body, log.cache, "upsert")"#, "found"),
+            (r#"merge_maps(span.attributes["team"], span.cache, "upsert")"#, "unjudged"),
+            ("flatten(span.attributes)", "found"),
+            ("flatten(span.cache)", ""),
+            (r#"append(span.attributes["gen_ai.request.stop_sequences"], "x")"#, "found"),
+            (r#"append(span.attributes["team"], "x")"#, "unjudged"),
+            ("set_semconv_span_name(\"1.37.0\")", "found"),
+            (r#"delete_matching_keys(span.attributes, "x") where true"#, "found"),
+            (r#"keep_keys(span.attributes, ["a"])"#, "found"),
+            (r#"keep_matching_keys(span.attributes, "a")"#, "found"),
+            (r#"keep_keys(span.cache["copy"], ["a"])"#, ""),
+            ("limit(span.attributes, 100, [])", "found"),
+            ("truncate_all(span.attributes, 4096)", "found"),
+            (r#"replace_all_patterns(span.attributes, "value", "[0-9]", "x")"#, "found"),
+            (r#"replace_all_matches(resource.attributes, "a*", "x")"#, "found"),
+            (r#"replace_pattern(span.name, "[0-9]", "x") where true"#, "found"),
+            (r#"delete_index(span.attributes["gen_ai.x"], 0)"#, "found"),
+            ("mystery(span.attributes)", "unjudged"),
+            ("set(span.attributes", "unjudged"),
+        ]);
+        let told = statement(r#"set(span.attributes[Concat(["gen_ai", "x"], ".")], "hush")"#);
+        assert!(!format!("{told:?}").contains("hush"), "{told:?}");
+    }
+}
