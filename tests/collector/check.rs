@@ -446,6 +446,13 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
         "wait_for_result",
     ),
     ("logs.yaml", "_mark, filter/spanseal,", "_mark, filter/spanseals,", "does_not_start", "filter/spanseals,"),
+    (
+        "good",
+        "  forward: {}\nservice:\n  pipelines:\n    traces/in: {receivers: [otlp], processors: [], exporters: [forward, debug]}\n    traces/out: {receivers: [forward]",
+        "  routing: {table: []}\nservice:\n  pipelines:\n    traces/in: {receivers: [otlp], processors: [], exporters: [routing, debug]}\n    traces/out: {receivers: [routing]",
+        "route_drops",
+        "routing: {table",
+    ),
 ];
 
 /// Each mistake in an otherwise good file is found, at its line, with exit code 1.

@@ -54,7 +54,7 @@ pub(super) fn settle(file: &File<'_>, exporters: &[&Component<'_>], judged: Vec<
 /// What a processor loses by such a mistake, where it loses something.
 fn lost(kind: Kind) -> Option<&'static str> {
     match kind {
-        Kind::Sampled | Kind::FilterDiffers => Some("what it leaves out"),
+        Kind::Sampled | Kind::FilterDiffers | Kind::RouteDrops => Some("what it leaves out"),
         Kind::HeldInMemory => Some("what it holds in memory"),
         Kind::Refuses | Kind::FilterFails | Kind::StatementFails => Some("what it refuses"),
         _ => None,
@@ -291,7 +291,7 @@ service:
                 ),
                 "",
                 "",
-                "sampled",
+                "sampled route_drops",
             ),
             // From a connector that others hand over to, too, or that does not pass on everything.
             (

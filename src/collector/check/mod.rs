@@ -11,6 +11,7 @@
 
 mod batch;
 mod carried;
+mod connectors;
 mod demands;
 mod exporter;
 mod file;
@@ -69,6 +70,8 @@ pub enum Kind {
     SignalMissing,
     /// A receiver's telemetry goes elsewhere only.
     ReceiverLeftOut,
+    /// A connector drops what meets none of its conditions.
+    RouteDrops,
     /// Sampled, or merged, before spanseal.
     Sampled,
     /// Held in memory after the sender was answered.

@@ -90,6 +90,11 @@ impl Statement {
         self.condition.is_some()
     }
 
+    /// Whether it runs whatever comes.
+    pub(super) fn runs_always(&self) -> bool {
+        self.condition.as_ref().is_none_or(|condition| condition.0 == ["true"])
+    }
+
     /// Whether it leaves alone what is there: it runs only where the path that it writes to is nil, by its own condition or by those of its group.
     pub(super) fn leaves_what_is_there(&self, conditions: &[Condition]) -> bool {
         let Some(path) = self.arguments.first() else { return false };

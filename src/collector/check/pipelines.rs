@@ -4,7 +4,7 @@ use super::carried::{self, Judged};
 use super::exporter::Blocks;
 use super::file::{Component, File, Pipeline, Reference, items, said, says_something};
 use super::statements::{self, mark_is_taken_off, statement_list};
-use super::{Kind, Notes, Receiving, Said, exporter, receivers};
+use super::{Kind, Notes, Receiving, Said, connectors, exporter, receivers};
 use crate::collector::filter::{MARK, log_condition, log_marking, span_condition, trace_marking};
 use crate::config::yaml::{Mark, Node, Value};
 use crate::plain::HIDDEN;
@@ -71,6 +71,7 @@ pub(super) fn judge(file: &File<'_>, exporters: &[&Component<'_>], receiving: &R
         logs_balanced(pipeline, exporters, notes);
         let mut said = notes.beside();
         processors_judged(file, pipeline, receiving, &mut said);
+        connectors::judge(file, &way, pipeline, &mut said);
         judged.push(Judged { pipeline, said });
     }
     // That nothing leads to spanseal was found with the exporter that is used nowhere.
@@ -273,9 +274,12 @@ fn way<'f>(file: &'f File<'_>, exporters: &[&Component<'_>], notes: &mut Notes) 
                 );
                 notes.unjudged(connector.mark, &connector.id, says);
             }
-            if connector.kind() != "forward" && (!same.is_empty() || other.is_empty()) {
-                let says = format!("what this connector passes on to `{}`, and what it does not, is not known here", pipeline.id);
-                notes.unjudged(connector.mark, &connector.id, says);
+            if other.is_empty() && same.is_empty() {
+                notes.unjudged(
+                    connector.mark,
+                    &connector.id,
+                    format!("no pipeline hands over to it, and `{}` has nothing from it", pipeline.id),
+                );
             }
             open.extend(same);
         }
