@@ -33,6 +33,25 @@ const PASSING: [&str; 14] = [
     "transform",
 ];
 
+/// Receivers of what systems say of themselves: an application's AI telemetry comes by none of them, unless it writes it where they read. Without
+/// underscores, which newer names have.
+const OF_SYSTEMS: [&str; 14] = [
+    "collectd",
+    "dockerstats",
+    "filelog",
+    "filestats",
+    "hostmetrics",
+    "journald",
+    "k8scluster",
+    "k8sevents",
+    "k8sobjects",
+    "kubeletstats",
+    "podmanstats",
+    "statsd",
+    "syslog",
+    "windowseventlog",
+];
+
 /// What to do about a processor that the backend needs.
 pub(super) const APART: &str = "a pipeline to spanseal of its own, from the same receivers, without this processor";
 
@@ -318,6 +337,15 @@ fn signal_judged(file: &File<'_>, way: &[&Pipeline], signal: &str, notes: &mut N
         );
     };
     let reached = || way.iter().filter(|pipeline| pipeline.signal() == signal);
+    let from_outside = || of_signal().flat_map(|pipeline| &pipeline.receivers).filter(|receiver| !file.is_connector(&receiver.id));
+    if reached().next().is_none() && from_outside().next().is_some() && from_outside().all(|receiver| is_of_systems(&receiver.id)) {
+        let all: Vec<String> = from_outside().map(|receiver| format!("`{}`", receiver.id)).collect();
+        let says = format!(
+            "{signal} come in by {} alone, and go elsewhere: if an application of yours writes AI events there, they never reach spanseal",
+            all.join(", ")
+        );
+        return notes.note(first.mark, &first.id, says);
+    }
     if reached().next().is_none() {
         let says = format!("{signal} come in and go elsewhere only: {what} never reach spanseal");
         return notes.found(
@@ -330,13 +358,27 @@ fn signal_judged(file: &File<'_>, way: &[&Pipeline], signal: &str, notes: &mut N
     }
     for pipeline in of_signal().filter(|pipeline| !way.iter().any(|known| known.id == pipeline.id)) {
         for receiver in pipeline.receivers.iter().filter(|receiver| !file.is_connector(&receiver.id)) {
-            if !reached().any(|pipeline| names(&pipeline.receivers, &receiver.id)) {
+            if reached().any(|pipeline| names(&pipeline.receivers, &receiver.id)) {
+                continue;
+            }
+            if is_of_systems(&receiver.id) {
+                let says = format!(
+                    "{signal} that come in by `{}` go to `{}`: if an application of yours writes AI events there, they never reach spanseal",
+                    receiver.id, pipeline.id
+                );
+                notes.note(receiver.mark, &pipeline.id, says);
+            } else {
                 let says = format!("{signal} that come in by `{}` go to `{}` and never reach spanseal", receiver.id, pipeline.id);
                 let instead = format!("`{}` under `receivers` of the pipeline to spanseal", receiver.id);
                 notes.found(Kind::ReceiverLeftOut, receiver.mark, &pipeline.id, says, instead);
             }
         }
     }
+}
+
+fn is_of_systems(receiver: &str) -> bool {
+    let kind = receiver.split('/').next().unwrap_or_default().replace('_', "");
+    OF_SYSTEMS.contains(&kind.as_str())
 }
 
 fn processor_judged(
@@ -623,4 +665,63 @@ fn quoted(condition: &str) -> String {
 /// Line ends and indents mean nothing in a condition.
 pub(super) fn flat(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{checked, kinds};
+
+    const TEXT: &str = r#"
+receivers: {otlp: {protocols: {grpc: {max_recv_msg_size_mib: 14}}}, SYSTEM: {}}
+extensions: {file_storage: {directory: /var/lib/otelcol, fsync: true}}
+exporters:
+  debug: {}
+  otlp_grpc/spanseal:
+    endpoint: 127.0.0.1:14317
+    tls: {insecure: true}
+    timeout: 30s
+    retry_on_failure: {max_elapsed_time: 0s}
+    sending_queue: {storage: file_storage, block_on_overflow: true, num_consumers: 100}
+service:
+  extensions: [file_storage]
+  pipelines:
+    traces: {receivers: [otlp], exporters: [otlp_grpc/spanseal]}
+    logs/system: {receivers: [SYSTEM], exporters: [debug]}
+"#;
+    const OURS: &str = "    logs: {receivers: [otlp], exporters: [otlp_grpc/spanseal]}\n";
+
+    /// Scenario: logs of the system go elsewhere, beside those of applications or without any. Guarantee: nobody is accused, and it is noted; of
+    /// a receiver that applications send to it is a mistake.
+    #[test]
+    fn logs_of_systems_may_go_elsewhere() {
+        let systems = [
+            "journald",
+            "filelog/nginx",
+            "file_log",
+            "k8s_events",
+            "k8sobjects",
+            "syslog",
+            "windowseventlog",
+            "hostmetrics",
+            "docker_stats",
+        ];
+        for receiver in systems {
+            for (more, says) in
+                [("", "alone, and go elsewhere: if an application"), (OURS, "go to `logs/system`: if an application of yours")]
+            {
+                let report = checked(&format!("{}{more}", TEXT.replace("SYSTEM", receiver)));
+                assert_eq!(kinds(&report), "", "{receiver}: {report:#?}");
+                let note = report.notes.iter().find(|note| note.component == "logs/system");
+                assert!(note.is_some_and(|note| note.says.contains(says) && note.line == 16), "{receiver}: {report:#?}");
+            }
+        }
+        for receiver in ["otlp/other", "zipkin", "fluentforward", "kafka", "filelogs"] {
+            let text = TEXT.replace("SYSTEM", receiver);
+            assert_eq!(kinds(&checked(&text)), "signal_missing", "{receiver}");
+            assert_eq!(kinds(&checked(&format!("{text}{OURS}"))), "receiver_left_out", "{receiver}");
+        }
+        // One of both kinds in one pipeline.
+        let both = TEXT.replace("[SYSTEM]", "[SYSTEM, otlp]").replace("SYSTEM", "journald");
+        assert_eq!(kinds(&checked(&both)), "signal_missing");
+    }
 }
