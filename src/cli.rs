@@ -656,7 +656,8 @@ pub enum FilterFormat {
     spanseal collector check base.yaml site.yaml            as `otelcol --config base.yaml --config site.yaml` reads them\n\n\
     `${env:NAME:-default}` counts as its default; what has none is told as not judged. The filter, ports, TLS, and that certificates and \
     tokens are shown are compared with --config; without one the filter and the ports with the defaults.\n\
-    Exit codes: 0 nothing found, 1 found something, 2 could not read it or tell which exporter is meant."
+    Exit codes: 0 nothing found, 1 found something (with --strict also: something could not be judged), 2 could not read it or tell which\n\
+    exporter is meant."
 )]
 pub struct CollectorCheckArgs {
     /// A Collector configuration (YAML), `-` for standard input; of several the later is written over the earlier, as the Collector does
@@ -666,6 +667,9 @@ pub struct CollectorCheckArgs {
     /// exporter
     #[arg(long, value_name = "NAME")]
     pub exporter: Option<String>,
+    /// Exit with 1 also where something on the way could not be judged; notes do not count
+    #[arg(long)]
+    pub strict: bool,
     /// How to print
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: CheckFormat,

@@ -1236,12 +1236,17 @@ fn what_a_replica_does_not_start_with_stops_no_collector() {
     }
 }
 
-/// What is not known is told by its name, and is no mistake.
+/// What is not known is told by its name, and is no mistake; who asks for it with `--strict` is told by the exit code, too. Notes never count.
 #[test]
 fn what_cannot_be_judged_is_said() {
     let (_folder, file, _) = seeded("good", "[resourcedetection]", "[resourcedetection, mystery, transform/tag]");
     let (code, unknown) = report(&file, &[]);
     assert_eq!((code, kinds(&unknown)), (Some(0), vec![]), "{unknown:#}");
+    let (code, strict) = report(&file, &["--strict"]);
+    assert_eq!((code, strict), (Some(1), unknown.clone()));
+    let (_folder, noted, _) = seeded("balanced", "", "");
+    let (code, noted) = report(&noted, &["--strict"]);
+    assert!(code == Some(0) && !noted["notes"].as_array().unwrap().is_empty(), "{noted:#}");
     let said: Vec<&str> = unknown["unjudged"].as_array().unwrap().iter().map(|u| u["component"].as_str().unwrap()).collect();
     assert_eq!(said, ["mystery", "transform/tag"], "{unknown:#}");
 

@@ -31,7 +31,8 @@ pub(super) fn run(args: &CollectorCheckArgs, config: &Config) -> anyhow::Result<
             output::answer_json(&json)?;
         }
     }
-    Ok(ExitCode::from(u8::from(!report.findings.is_empty())))
+    let is_unjudged = args.strict && !report.unjudged.is_empty();
+    Ok(ExitCode::from(u8::from(!report.findings.is_empty() || is_unjudged)))
 }
 
 fn read(file: &Path) -> anyhow::Result<Input> {
