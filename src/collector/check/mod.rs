@@ -58,10 +58,24 @@ pub struct Receiving {
     pub reads: BTreeSet<String>,
 }
 
-/// A kind of mistake; the word in JSON never changes its meaning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
+/// Kinds, and all of them as data, so that none can be without a test.
+macro_rules! kinds {
+    ($($(#[$doc:meta])+ $kind:ident,)+) => {
+        /// A kind of mistake; the word in JSON never changes its meaning.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Kind {
+            $($(#[$doc])+ $kind,)+
+        }
+
+        impl Kind {
+            /// Every kind.
+            pub const ALL: &[Kind] = &[$(Kind::$kind),+];
+        }
+    };
+}
+
+kinds! {
     /// No pipeline has the exporter.
     Unused,
     /// The Collector would refuse this configuration, or does something else than it says.
