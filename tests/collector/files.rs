@@ -175,19 +175,27 @@ fn carries(name: &str, replicas: usize, carries: Carries, answers: Answers) {
     }
 }
 
-#[test]
-fn minimal_carries_spans_and_logs() {
-    carries("minimal.yaml", 1, Carries::Both, Answers::Sealed);
+/// A test for each file, and the list of them: who takes one out takes it from both.
+macro_rules! carried {
+    ($($(#[$doc:meta])* $test:ident: $file:literal => $carries:expr,)+) => {
+        $($(#[$doc])* #[test] fn $test() {
+            let carries: fn(&str) = $carries;
+            carries($file);
+        })+
+
+        /// The files of these tests.
+        const CARRIED: &[&str] = &[$($file),+];
+    };
 }
 
-#[test]
-fn agent_carries_spans_and_logs() {
-    carries("agent.yaml", 1, Carries::Both, Answers::OnDisk);
-}
-
-#[test]
-fn gateway_carries_spans_and_logs_to_its_replicas() {
-    carries("gateway.yaml", 2, Carries::Both, Answers::OnDisk);
+carried! {
+    minimal_carries_spans_and_logs: "minimal.yaml" => |name| carries(name, 1, Carries::Both, Answers::Sealed),
+    agent_carries_spans_and_logs: "agent.yaml" => |name| carries(name, 1, Carries::Both, Answers::OnDisk),
+    gateway_carries_spans_and_logs_to_its_replicas: "gateway.yaml" => |name| carries(name, 2, Carries::Both, Answers::OnDisk),
+    tap_carries_spans_and_logs: "tap.yaml" => |name| carries(name, 1, Carries::Both, Answers::OnDisk),
+    tail_sampling_carries_what_the_sampler_does_not: "tail-sampling.yaml" => |name| carries(name, 1, Carries::Both, Answers::OnDisk),
+    logs_carries_logs: "logs.yaml" => |name| carries(name, 1, Carries::Logs, Answers::Sealed),
+    secure_carries_spans_and_logs_of_whom_it_knows: "secure.yaml" => carries_of_whom_it_knows,
 }
 
 /// Scenario: one request with AI logs of a hundred traces, to the gateway before two replicas. Guarantee: each is sealed, once, and they
@@ -254,27 +262,11 @@ fn many_requests_at_once_share_a_seal() {
     }
 }
 
-#[test]
-fn tap_carries_spans_and_logs() {
-    carries("tap.yaml", 1, Carries::Both, Answers::OnDisk);
-}
-
-#[test]
-fn tail_sampling_carries_what_the_sampler_does_not() {
-    carries("tail-sampling.yaml", 1, Carries::Both, Answers::OnDisk);
-}
-
-#[test]
-fn logs_carries_logs() {
-    carries("logs.yaml", 1, Carries::Logs, Answers::Sealed);
-}
-
 /// Scenario: spanseal asks for a client certificate and a token of which it has the hash; the Collector has both, then the token of
 /// somebody else. Guarantee: what it carries is sealed, and the record says whose certificate brought it; with the wrong token nothing is,
 /// and the sender is told.
-#[test]
-fn secure_carries_spans_and_logs_of_whom_it_knows() {
-    let Some(program) = otelcol::program("collector-config/secure.yaml in a real Collector") else { return };
+fn carries_of_whom_it_knows(name: &str) {
+    let Some(program) = otelcol::program(&format!("collector-config/{name} in a real Collector")) else { return };
     let folder = tempfile::tempdir().unwrap();
     let (servers, clients) = (Authority::new("servers"), Authority::new("clients"));
     let bucket = S3Server::minio();
@@ -308,13 +300,13 @@ fn secure_carries_spans_and_logs_of_whom_it_knows() {
             ("SPANSEAL_TOKEN_FILE", token),
         ]
     };
-    let file = otelcol::configuration("secure.yaml");
+    let file = otelcol::configuration(name);
     let stranger = Collector::start(&program, &[&file], &env(put("other.token", "not-a-token")), folder.path());
     assert!(flushed(&stranger, Carries::Both, PATIENCE).is_err(), "{}", stranger.said());
     drop(stranger);
     assert_eq!(sealed(std::slice::from_ref(&site)), (0, 0));
     let collector = Collector::start(&program, &[&file], &env(put("own.token", token.trim())), folder.path());
-    let sdks = send(&collector, Carries::Both, "secure.yaml");
+    let sdks = send(&collector, Carries::Both, name);
     receiver.kill();
     assert_eq!(sealed(std::slice::from_ref(&site)), Carries::Both.records(sdks), "{}", collector.said());
     for line in site.sealed_lines() {
@@ -457,11 +449,11 @@ fn minimal_carries_into_a_bucket_of_ceph_rgw() {
     carries_into_a_bucket(Kind::Rgw, "minimal.yaml", Carries::Both, Answers::Sealed);
 }
 
-/// No file is handed out that the tests above do not carry.
+/// No file is handed out that no test carries.
 #[test]
 fn every_file_is_carried() {
-    let names: Vec<String> = otelcol::configurations().iter().map(|f| f.file_name().unwrap().to_str().unwrap().to_owned()).collect();
-    assert_eq!(names, ["agent.yaml", "gateway.yaml", "logs.yaml", "minimal.yaml", "secure.yaml", "tail-sampling.yaml", "tap.yaml"]);
+    let files: BTreeSet<String> = otelcol::configurations().iter().map(|f| f.file_name().unwrap().to_str().unwrap().to_owned()).collect();
+    assert_eq!(files, CARRIED.iter().map(|file| (*file).to_owned()).collect());
 }
 
 /// Guarantee: a Collector that acknowledges from a disk can be asked whether it is ready, queue and all (README, "Behind a Collector").
