@@ -132,7 +132,7 @@ struct Whole {
     points: u64,
     foreign: Option<Foreign>,
     promoted: u64,
-    /// Of the last part that had records.
+    /// Of the newest seal: records of a later part may have been sealed before.
     receipt: Option<Receipt>,
 }
 
@@ -152,7 +152,8 @@ async fn seal(intake: &Intake, signal: Signal, part: Promoted, whole: &mut Whole
         // No await between these two: a request is counted and pending, or neither.
         count();
         let handed_over = turn.hand_over(batch, permit);
-        whole.receipt = Some(handed_over.receipt().await?);
+        let receipt = handed_over.receipt().await?;
+        whole.receipt = whole.receipt.filter(|before| before.seal > receipt.seal).or(Some(receipt));
         intake.state.metrics.sealed(signal, promoted);
     }
     whole.promoted += promoted;
@@ -185,19 +186,25 @@ enum Shape {
 
 impl Part {
     fn first(request: Request, received: UnixNanos) -> Self {
-        /// Records of small spans take more than their request, those of large ones about as much.
-        const MORE_MAX: usize = 1024 * 1024;
-        const RECORD: usize = 8 * 1024;
-        let bytes = request.body.len().saturating_add(request.fetched.bytes());
-        let room = match request.signal {
-            Signal::Traces | Signal::Logs => bytes.saturating_add(bytes.min(MORE_MAX)).saturating_add(RECORD),
-            Signal::Metrics => 0,
-        };
+        let room = usual_room(&request);
         Part { request, received, shape: Shape::Protobuf, from: 0, made: 0, room }
     }
 }
 
+/// How much room for records is asked for at first.
+fn usual_room(request: &Request) -> usize {
+    /// Records of small spans take more than their request, those of large ones about as much.
+    const MORE_MAX: usize = 1024 * 1024;
+    const RECORD: usize = 8 * 1024;
+    let bytes = request.body.len().saturating_add(request.fetched.bytes());
+    match request.signal {
+        Signal::Traces | Signal::Logs => bytes.saturating_add(bytes.min(MORE_MAX)).saturating_add(RECORD),
+        Signal::Metrics => 0,
+    }
+}
+
 /// What a walk came to.
+#[expect(clippy::large_enum_variant, reason = "one for each part of a request, moved once")]
 enum Made {
     /// Records to be sealed, and what is left of the request.
     Part(Promoted, Option<Part>),
@@ -297,7 +304,8 @@ fn promote(intake: &Intake, mut part: Part, room: Permit) -> Result<Made, Refusa
     match (walked, foreign) {
         (Ok(tally), foreign) => {
             let made = part.made.saturating_add(batch.memory());
-            let rest = tally.rest.map(|from| Part { from, made, ..part });
+            let room = usual_room(&part.request);
+            let rest = tally.rest.map(|from| Part { from, made, room, ..part });
             Ok(Made::Part(Promoted { tally, points, batch, foreign, permit }, rest))
         }
         // A span or log that needs more than all of it is rejected by itself.
