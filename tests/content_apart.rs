@@ -13,7 +13,7 @@ use spanseal::worm::memory::{CreateOnly, Fault};
 
 use crate::support::apart::{acknowledged_are_whole, batch_apart, batch_saying, expect_whole, said};
 use crate::support::log::{Process, TestLog, batch, id};
-use crate::support::place::PlaceFault;
+use crate::support::place::{PlaceFault, Reads};
 
 /// Sends records 1 to 3 in one request and 3 to 5 in another; returns those that were acknowledged.
 async fn two_batches(process: &Process, attempt: u8) -> Vec<u64> {
@@ -244,8 +244,8 @@ async fn another_content_is_another_record_after_a_restart_too() {
     process.drain().await.unwrap();
 }
 
-/// Scenario: after a restart records come again whose first content was erased, or whose pack is gone; or the vault does not answer just now,
-/// or the process stops while it looks. Guarantee: what cannot be told stays out, whatever it says, and counts as a duplicate; a vault that
+/// Scenario: after a restart records come again whose first content was erased, or whose pack is gone; or the vault does not answer just now
+/// or refuses to, or the process stops while it looks. Guarantee: what cannot be told stays out, whatever it says, and counts as a duplicate; a vault that
 /// does not answer costs a resend, never a record; what was submitted before the stop has an answer.
 #[tokio::test(start_paused = true)]
 async fn what_the_vault_cannot_tell_stays_out() {
@@ -262,10 +262,12 @@ async fn what_the_vault_cannot_tell_stays_out() {
     place.delete(&ObjectKey(pack)).await.unwrap();
 
     let process = log.open().await.unwrap().unwrap();
-    place.mute(true);
-    let refused = process.submit(batch_saying(&process, 1..=2, 2, other)).await.unwrap_err();
-    assert!(matches!(&refused, SubmitError::NotSealed { reason, .. } if reason.contains("could not be compared")), "{refused}");
-    place.mute(false);
+    for reads in [Reads::Silent, Reads::Refused] {
+        place.set_reads(reads);
+        let refused = process.submit(batch_saying(&process, 1..=2, 2, other)).await.unwrap_err();
+        assert!(matches!(&refused, SubmitError::NotSealed { reason, .. } if reason.contains("could not be compared")), "{refused}");
+    }
+    place.set_reads(Reads::Answered);
     let both = process.submit(batch_saying(&process, 1..=2, 2, other)).await.unwrap();
     assert!(both.seal > third.seal, "record 2 is told, and is a contradiction");
     assert_eq!(process.submit(batch_saying(&process, 1..=1, 3, other)).await.unwrap().seal, first.seal);

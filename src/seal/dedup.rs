@@ -65,12 +65,21 @@ pub(crate) struct Dedup {
     /// Never decreasing in time.
     order: VecDeque<(Key, UnixSeconds)>,
     evicted: u64,
-    /// Further seals that hold a line, each as often as it does: another content was sealed under it, or the same once more.
-    further: HashMap<Key, Vec<u64>, ByKey>,
+    /// Further seals that hold a line, oldest first: another content was sealed under it, or the same once more.
+    further: HashMap<Key, Vec<Further>, ByKey>,
     /// When the newest seal closed of which lines are known. `None`: no line of an earlier process is left.
     newest_line: Option<UnixSeconds>,
     /// Seals that were looked at in the vault.
     looked_at: HashSet<u64>,
+}
+
+/// A seal that holds a line besides the first that does, or once more.
+#[derive(Clone, Copy, Debug)]
+struct Further {
+    seal: u64,
+    sealed_at: UnixSeconds,
+    /// How often it does.
+    times: u32,
 }
 
 /// What a look at one seal of an earlier process tells of its records: what the lines of those whose content the vault has are known by, and
@@ -102,14 +111,18 @@ impl Dedup {
     pub(crate) fn doubts(&self, key: Key, line: Key) -> impl Iterator<Item = u64> {
         let in_doubt = self.newest_line.is_some() && line != key && !self.seals.contains_key(&key);
         let first = if in_doubt { self.find(&line) } else { None };
-        let further = first.and_then(|_| self.further.get(&line)).into_iter().flatten().copied();
+        let further = first.and_then(|_| self.further.get(&line)).into_iter().flatten().map(|further| further.seal);
         first.into_iter().chain(further).filter(|seal| !self.looked_at.contains(seal))
     }
 
-    /// Remembers the line of a record that an earlier process sealed.
+    /// Remembers the line of a record that an earlier process sealed; never one of an older seal than before.
     pub(crate) fn insert_line(&mut self, line: Key, seal: u64, sealed_at: UnixSeconds) {
         if self.seals.contains_key(&line) {
-            self.further.entry(line).or_default().push(seal);
+            let further = self.further.entry(line).or_default();
+            match further.last_mut().filter(|last| last.seal == seal) {
+                Some(last) => last.times += 1,
+                None => further.push(Further { seal, sealed_at, times: 1 }),
+            }
         } else {
             self.insert(line, seal, sealed_at);
         }
@@ -122,33 +135,48 @@ impl Dedup {
         let mut instead: HashMap<Key, Key, ByKey> = HashMap::default();
         for (line, record) in told {
             // What made room meanwhile, or has left the window, does not come back.
-            let Some(first) = self.seals.get_mut(&line) else { continue };
-            if let Some(others) = self.further.get_mut(&line) {
-                match others.iter().position(|other| *other == seal) {
-                    Some(at) => drop(others.swap_remove(at)),
-                    None if *first == seal => *first = others.pop().unwrap_or(seal),
-                    None => {}
-                }
-                if others.is_empty() {
-                    self.further.remove(&line);
-                }
+            let Some(first) = self.find(&line) else { continue };
+            if self.take_further(&line, seal) {
                 self.insert_at(record, seal, sealed_at);
-            } else if *first == seal {
-                self.seals.remove(&line);
+            } else if first == seal && !instead.contains_key(&line) {
                 instead.insert(line, record);
             }
         }
         let (from, to) = (self.order.partition_point(|(_, at)| *at < sealed_at), self.order.partition_point(|(_, at)| *at <= sealed_at));
         for (key, _) in self.order.range_mut(from..to) {
-            if let Some(record) = instead.remove(key) {
-                *key = record;
-                self.seals.entry(record).or_insert(seal);
+            if let Some(record) = instead.get(key) {
+                let line = std::mem::replace(key, *record);
+                self.seals.remove(&line);
+                self.seals.entry(*record).or_insert(seal);
             }
         }
-        // Of those that stood under a line more than once, the last stands where the first one stood in time.
-        for record in instead.into_values() {
-            self.insert_at(record, seal, sealed_at);
+        // Other seals may hold the line too.
+        for line in instead.keys() {
+            self.stand_further(line);
         }
+    }
+
+    /// Takes one of the times away that a line stands in this seal besides the first; whether there was one.
+    fn take_further(&mut self, line: &Key, seal: u64) -> bool {
+        let Some(further) = self.further.get_mut(line) else { return false };
+        let Some(at) = further.iter().position(|further| further.seal == seal) else { return false };
+        if let Some(of_seal) = further.get_mut(at) {
+            of_seal.times -= 1;
+            if of_seal.times == 0 {
+                further.remove(at);
+            }
+        }
+        if further.is_empty() {
+            self.further.remove(line);
+        }
+        true
+    }
+
+    /// A line that is known no longer by the first seal that held it is known by the next one that does, for as long as that is in the window.
+    fn stand_further(&mut self, line: &Key) {
+        let Some(Further { seal, sealed_at, .. }) = self.further.get(line).and_then(|further| further.first()).copied() else { return };
+        self.take_further(line, seal);
+        self.insert_at(*line, seal, sealed_at);
     }
 
     /// Remembers a record of an earlier seal where it belongs in time.
@@ -205,7 +233,7 @@ impl Dedup {
     fn forget_oldest(&mut self) {
         if let Some((key, _)) = self.order.pop_front() {
             self.seals.remove(&key);
-            self.further.remove(&key);
+            self.stand_further(&key);
         }
     }
 }
@@ -273,6 +301,34 @@ mod tests {
         assert_eq!([under(1, 0), under(2, 0), under(2, 1), under(3, 0)].map(|k| dedup.find(&k)), [None, None, Some(6), Some(7)]);
         dedup.expire(UnixSeconds(114));
         assert_eq!((dedup.find(&under(2, 1)), dedup.find(&under(3, 0)), dedup.newest_line), (None, Some(7), None));
+    }
+
+    /// Scenario: a line stands in three seals of an earlier process, in one of them twice. Guarantee: each seal is asked for once; when the first leaves the
+    /// window, or is looked at, the line is known by the next one for as long as that is in the window.
+    #[test]
+    fn a_line_is_known_by_the_next_seal_that_holds_it() {
+        let filled = || {
+            let mut dedup = Dedup::new(Duration::from_secs(10), 100 * ENTRY_BYTES);
+            for (seal, at) in [(5, 100), (5, 100), (6, 105), (7, 107)] {
+                dedup.insert_line(key(1), seal, UnixSeconds(at));
+            }
+            dedup
+        };
+        let mut dedup = filled();
+        assert_eq!(doubts(&dedup, under(1, 0), key(1)).into_iter().collect::<HashSet<_>>(), HashSet::from([5, 6, 7]));
+        assert!(doubts(&dedup, under(1, 0), key(1)).len() <= 4);
+        for (now, seal) in [(110, Some(5)), (111, Some(6)), (115, Some(6)), (116, Some(7)), (117, Some(7)), (118, None)] {
+            dedup.expire(UnixSeconds(now));
+            assert_eq!(dedup.find(&key(1)), seal, "{now}");
+        }
+        assert!(dedup.order.is_empty() && dedup.further.is_empty());
+        let mut dedup = filled();
+        dedup.learn(5, UnixSeconds(100), vec![(key(1), under(1, 0)), (key(1), under(1, 1))]);
+        assert_eq!([under(1, 0), under(1, 1), key(1)].map(|k| dedup.find(&k)), [Some(5), Some(5), Some(6)]);
+        dedup.expire(UnixSeconds(111));
+        assert_eq!([under(1, 0), under(1, 1), key(1)].map(|k| dedup.find(&k)), [None, None, Some(6)]);
+        dedup.learn(6, UnixSeconds(105), vec![(key(1), under(1, 2))]);
+        assert_eq!([under(1, 2), key(1)].map(|k| dedup.find(&k)), [Some(6), Some(7)]);
     }
 
     /// Scenario: of two contents under one line in one seal the vault has one, and of another line none; a third made room before the look.

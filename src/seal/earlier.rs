@@ -21,7 +21,7 @@ use crate::record::content::{COMMITMENT_PREFIX, commitment, contents};
 use crate::record::{RecordId, sameness_of_content, sameness_of_line, sameness_with};
 use crate::tlog::seal_file::Statement;
 use crate::vault::{Said, Vault};
-use crate::worm::WormStore;
+use crate::worm::{ReadError, WormStore};
 
 /// Seals looked at at a time: each holds a segment and a decoded pack in memory.
 const SEALS_AT_ONCE: usize = 2;
@@ -128,32 +128,28 @@ impl Earlier {
         Arc::new(Earlier { store, log, lineage, vault, at_once: Semaphore::new(SEALS_AT_ONCE) })
     }
 
-    /// Looks at a seal. An error, in words, may pass: nothing is known, and the same may be asked again. What cannot be read for good is told
-    /// as nothing, and said to the operator.
+    /// Looks at a seal. An error, in words, may pass, as a refusal does when the operator mends it: nothing is known, and the same may be asked
+    /// again. What is damaged for good is told as nothing, and said to the operator.
     pub(crate) async fn look_at(self: Arc<Self>, index: u64) -> Result<(UnixSeconds, LookedAt), String> {
         let _turn = self.at_once.acquire().await.ok();
         let seal = match seal_at(self.store.as_ref(), &self.log, index, &self.lineage, None).await {
             Ok(at) => at.truth.map(|(_, _, seal)| seal),
-            Err(error) if error.is_retryable() => return Err(error.to_string()),
-            Err(error) => {
+            Err(error @ ReadError::TooLarge { .. }) => {
                 untold(index, &error.to_string());
                 None
             }
+            Err(error) => return Err(error.to_string()),
         };
         let Some(statement) = seal.map(|seal| seal.statement) else { return Ok(Default::default()) };
         let sealed_at = statement.sealed_at;
         let Some(kept) = self.kept(&statement).await? else { return Ok((sealed_at, LookedAt::new())) };
-        match self.vault.each_content(index, sealed_at, Look::new(kept), Look::take).await {
-            Ok((look, problems)) => {
-                problems.iter().for_each(|problem| untold(index, &problem.to_string()));
-                Ok((sealed_at, look.finish()))
-            }
-            Err(error) if error.is_retryable() => Err(error.to_string()),
-            Err(error) => {
-                untold(index, &error.to_string());
-                Ok((sealed_at, LookedAt::new()))
-            }
+        let (look, problems) =
+            self.vault.each_content(index, sealed_at, Look::new(kept), Look::take).await.map_err(|error| error.to_string())?;
+        if let Some(refused) = problems.iter().find(|problem| !problem.is_damage()) {
+            return Err(refused.to_string());
         }
+        problems.iter().for_each(|problem| untold(index, &problem.to_string()));
+        Ok((sealed_at, look.finish()))
     }
 
     /// The records of a seal that keep content apart. `None`: not all of its lines can be read.
@@ -166,11 +162,11 @@ impl Earlier {
                     untold(statement.index, "a segment of it is gone");
                     return Ok(None);
                 }
-                Err(error) if error.is_retryable() => return Err(error.to_string()),
-                Err(error) => {
+                Err(error @ ReadError::TooLarge { .. }) => {
                     untold(statement.index, &error.to_string());
                     return Ok(None);
                 }
+                Err(error) => return Err(error.to_string()),
             }
         }
         Ok(Some(kept))

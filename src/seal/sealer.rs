@@ -421,6 +421,7 @@ impl Sealer {
         self.counters.add(Counts { duplicates: taken.duplicates, ..Counts::default() });
         self.stats.duplicates.add(taken.duplicates);
         if let Some((seal, answer)) = taken.sealed {
+            let seal = newest_seal.map_or(seal, |of_erased| of_erased.max(seal));
             let _ = answer.send(Ok(Receipt { seal, root: self.roots.of(seal) }));
         }
     }

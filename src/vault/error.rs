@@ -107,6 +107,11 @@ impl VaultError {
         matches!(self, VaultError::Damaged { .. } | VaultError::OtherKey { .. } | VaultError::Place { doing: "read", passing: false, .. })
     }
 
+    /// What lies there is not what was put there, or cannot be opened: no permission and no answer would change that.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, VaultError::Damaged { .. } | VaultError::OtherKey { .. })
+    }
+
     /// The same may be tried again.
     pub fn is_retryable(&self) -> bool {
         matches!(self, VaultError::Place { passing: true, .. })

@@ -38,7 +38,18 @@ struct State {
     is_full: bool,
     /// Keys that were read.
     read: Vec<String>,
-    is_mute: bool,
+    reads: Reads,
+}
+
+/// What becomes of reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reads {
+    #[default]
+    Answered,
+    /// For the time being.
+    Silent,
+    /// As without permission.
+    Refused,
 }
 
 /// Objects that outlive processes. Clones share them.
@@ -70,9 +81,9 @@ impl Place {
         self.0.lock().unwrap().is_full = is_full;
     }
 
-    /// From now on nothing can be read, for the time being, or all can.
-    pub fn mute(&self, is_mute: bool) {
-        self.0.lock().unwrap().is_mute = is_mute;
+    /// From now on.
+    pub fn set_reads(&self, reads: Reads) {
+        self.0.lock().unwrap().reads = reads;
     }
 
     /// Packs that were read since this was asked last.
@@ -145,8 +156,9 @@ impl VaultStore for Place {
 
     async fn get(&self, key: &ObjectKey) -> Result<Option<Bytes>, VaultError> {
         let mut state = self.0.lock().unwrap();
-        if state.is_mute {
-            return Err(VaultError::Place { doing: "read", key: key.to_string(), reason: "mute".to_owned(), passing: true });
+        if state.reads != Reads::Answered {
+            let passing = state.reads == Reads::Silent;
+            return Err(VaultError::Place { doing: "read", key: key.to_string(), reason: "as set".to_owned(), passing });
         }
         state.read.push(key.to_string());
         Ok(state.objects.get(key).cloned())

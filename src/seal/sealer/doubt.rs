@@ -1,8 +1,9 @@
 //! Submissions that may bring again what an earlier process sealed: they wait until the seals in question were looked at in the vault, and
 //! nobody else waits for that.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinError;
 
@@ -16,17 +17,42 @@ use crate::seal::{Submission, SubmitError};
 /// What became of a look at one seal.
 pub(super) type Look = (u64, Result<(UnixSeconds, LookedAt), String>);
 
+/// How long a writer that stops waits for looks that are under way: half of what it is given to stop.
+const SETTLE_WITHIN: Duration = Duration::from_secs(10);
+
 /// Who waits, and for what. Dropping it ends the looks.
 #[derive(Debug, Default)]
 pub(super) struct Doubts {
-    submissions: Vec<Submission>,
+    waiting: Vec<Waiting>,
     seals: BTreeSet<u64>,
     pub(super) looks: tokio::task::JoinSet<Look>,
 }
 
+#[derive(Debug)]
+struct Waiting {
+    submission: Submission,
+    /// Seals that it waits for.
+    seals: BTreeSet<u64>,
+}
+
+impl Waiting {
+    fn refuse(self, reason: String) {
+        tracing::warn!(reason, "dedup.content.unasked");
+        let _ = self.submission.answer.send(Err(SubmitError::NotSealed { reason, retry_after: RETRY_AFTER }));
+    }
+}
+
 fn seals_in_doubt(submission: &Submission, dedup: &Dedup) -> BTreeSet<u64> {
-    let records = submission.batch.records.iter();
-    records.flat_map(|record| dedup.doubts(Key(record.id, record.sameness), Key(record.id, record.line_sameness))).collect()
+    let (mut seals, mut lines) = (BTreeSet::new(), HashSet::new());
+    for record in &submission.batch.records {
+        let line = Key(record.id, record.line_sameness);
+        let mut doubts = dedup.doubts(Key(record.id, record.sameness), line).peekable();
+        // A line may stand in many seals, and many records may have it.
+        if doubts.peek().is_some() && lines.insert(line) {
+            seals.extend(doubts);
+        }
+    }
+    seals
 }
 
 impl Sealer {
@@ -37,54 +63,65 @@ impl Sealer {
         if seals.is_empty() {
             return Some(submission);
         }
-        for seal in seals {
-            if self.doubts.seals.insert(seal) {
+        for seal in &seals {
+            if self.doubts.seals.insert(*seal) {
                 let of_log = || Earlier::new(Arc::clone(&self.store), self.log.clone(), self.lineage.clone(), vault.clone());
-                let look = Arc::clone(self.earlier.get_or_insert_with(of_log)).look_at(seal);
+                let (seal, look) = (*seal, Arc::clone(self.earlier.get_or_insert_with(of_log)).look_at(*seal));
                 self.doubts.looks.spawn(async move { (seal, look.await) });
             }
         }
-        self.doubts.submissions.push(submission);
+        // Whoever does not wait any more comes again; what they sent takes no room until then.
+        self.doubts.waiting.retain(|waiting| !waiting.submission.answer.is_closed());
+        self.doubts.waiting.push(Waiting { submission, seals });
         None
     }
 
     /// A look has ended: takes in who waited for nothing else.
     pub(super) fn looked(&mut self, ended: Result<Look, JoinError>, pending: &mut Pending) {
-        let failed = match ended {
+        let waiting = std::mem::take(&mut self.doubts.waiting).into_iter().filter(|waiting| !waiting.submission.answer.is_closed());
+        match ended {
             Ok((seal, looked)) => {
                 self.doubts.seals.remove(&seal);
-                match looked {
+                let failed = match looked {
                     Ok((sealed_at, looked_at)) => {
                         self.dedup.learn(seal, sealed_at, looked_at);
                         None
                     }
-                    Err(reason) => Some((Some(seal), reason)),
+                    Err(reason) => Some(uncompared(&reason)),
+                };
+                for mut waiting in waiting {
+                    match (waiting.seals.remove(&seal), &failed) {
+                        (true, Some(reason)) => waiting.refuse(reason.clone()),
+                        _ if waiting.seals.is_empty() => self.pend(waiting.submission, pending),
+                        _ => self.doubts.waiting.push(waiting),
+                    }
                 }
             }
             // Which one broke off is not known, so all are begun anew by whoever comes again.
             Err(error) => {
                 self.doubts.looks.abort_all();
                 self.doubts.seals.clear();
-                Some((None, error.to_string()))
-            }
-        };
-        for submission in std::mem::take(&mut self.doubts.submissions) {
-            let waits_for = |seal: &Option<u64>| seal.is_none_or(|seal| seals_in_doubt(&submission, &self.dedup).contains(&seal));
-            match &failed {
-                Some((seal, reason)) if waits_for(seal) => {
-                    let reason = format!("whether this was sealed before could not be compared: {reason}");
-                    tracing::warn!(reason, "dedup.content.unasked");
-                    let _ = submission.answer.send(Err(SubmitError::NotSealed { reason, retry_after: RETRY_AFTER }));
-                }
-                _ => self.pend(submission, pending),
+                waiting.for_each(|waiting| waiting.refuse(uncompared(&error.to_string())));
             }
         }
     }
 
-    /// Waits for every look that is under way: what was submitted before the end is sealed with it.
+    /// Waits for the looks that are under way: what was submitted before the end is sealed with it, unless they take too long.
     pub(super) async fn settle(&mut self, pending: &mut Pending) {
-        while let Some(ended) = self.doubts.looks.join_next().await {
-            self.looked(ended, pending);
+        let until = tokio::time::Instant::now() + SETTLE_WITHIN;
+        self.doubts.waiting.retain(|waiting| !waiting.submission.answer.is_closed());
+        while !self.doubts.waiting.is_empty() {
+            match tokio::time::timeout_at(until, self.doubts.looks.join_next()).await {
+                Ok(Some(ended)) => self.looked(ended, pending),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        for waiting in std::mem::take(&mut self.doubts.waiting) {
+            waiting.refuse(uncompared("the vault did not answer before the end"));
         }
     }
+}
+
+fn uncompared(reason: &str) -> String {
+    format!("whether this was sealed before could not be compared: {reason}")
 }
