@@ -99,9 +99,9 @@ impl Statement {
     pub(super) fn leaves_what_is_there(&self, conditions: &[Condition]) -> bool {
         let Some(path) = self.arguments.first() else { return false };
         let is_field = self.target() == Target::Field;
-        let leaves = |condition: &Condition| implies_absent(&condition.0, path, is_field);
+        let leaves = |condition: &Condition| implies_absent(&condition.0, path, is_field, DEPTH_MAX);
         // Of several conditions of a group one is enough for it to run.
-        self.condition.as_ref().is_some_and(leaves) || (!conditions.is_empty() && conditions.iter().all(leaves))
+        self.condition.as_ref().is_some_and(leaves) || ((1..=CONDITIONS_MAX).contains(&conditions.len()) && conditions.iter().all(leaves))
     }
 }
 
@@ -111,8 +111,14 @@ impl Condition {
     }
 }
 
+/// Brackets around brackets that are looked into; what is deeper says nothing.
+const DEPTH_MAX: u8 = 16;
+
+/// Conditions of a group that are looked at; more say nothing, so that each statement asks few.
+const CONDITIONS_MAX: usize = 64;
+
 /// Whether a condition holds only where a path is nil, or the empty text that a field has which nobody set. `and` binds closer than `or`.
-fn implies_absent(condition: &[Part], path: &[Part], is_field: bool) -> bool {
+fn implies_absent(condition: &[Part], path: &[Part], is_field: bool, depth: u8) -> bool {
     let ways = between(condition, "or");
     let says_so = |term: &Vec<Part>| {
         let is_nothing = |value: &[Part]| matches!(value, [one] if one == "nil" || (is_field && one == "\"\""));
@@ -121,7 +127,7 @@ fn implies_absent(condition: &[Part], path: &[Part], is_field: bool) -> bool {
             [one, other] if other == path => is_nothing(one),
             _ => match term.as_slice() {
                 [open, inner @ .., last] if open == "(" && closing(term) == term.len().checked_sub(1) && last == ")" => {
-                    implies_absent(inner, path, is_field)
+                    depth > 0 && implies_absent(inner, path, is_field, depth.saturating_sub(1))
                 }
                 _ => false,
             },
@@ -292,6 +298,14 @@ mod tests {
         ] {
             assert_eq!(read(&format!("set({path}, 1)")).target(), target, "{path}");
         }
+        // What nobody writes says nothing, and takes no time.
+        let deep = |depth: usize| {
+            let nested = format!("{}span.name == nil{}", "(".repeat(depth), ")".repeat(depth));
+            (read("set(span.name, 1)").leaves_what_is_there(&[Condition::read(&nested)]), Condition::read(&nested))
+        };
+        assert_eq!([1, 16, 17, 100_000].map(|depth| deep(depth).0), [true, true, false, false]);
+        let many = |count: usize| read("set(span.name, 1)").leaves_what_is_there(&vec![deep(0).1; count]);
+        assert_eq!([0, 1, 64, 65].map(many), [false, true, true, false]);
         for no_statement in ["", "span", "where x", "set(a", "set(a) or b", "\"a\"(b)", "set)a(", "\u{e9}(\""] {
             assert_eq!(Statement::read(no_statement), None, "{no_statement}");
         }
