@@ -14,7 +14,7 @@ use super::file::{Component, File, Pipeline};
 use super::pipelines::{Between, fed_by, names};
 use super::{Kind, Notes};
 
-/// A pipeline, and what was said of its processors.
+/// A pipeline, and what was said of its processors and of the connectors that it hands over to.
 pub(super) struct Judged<'f> {
     pub(super) pipeline: &'f Pipeline,
     pub(super) said: Notes,

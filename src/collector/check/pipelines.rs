@@ -1,5 +1,7 @@
 //! The pipelines that lead to our exporter, back to the receivers and through connectors: what they take away, hold, or leave out.
 
+use std::collections::BTreeSet;
+
 use super::carried::{self, Judged};
 use super::exporter::Blocks;
 use super::file::{Component, File, Pipeline, Reference, items, said, says_something};
@@ -339,10 +341,10 @@ fn signal_judged(file: &File<'_>, way: &[&Pipeline], signal: &str, notes: &mut N
     let reached = || way.iter().filter(|pipeline| pipeline.signal() == signal);
     let from_outside = || of_signal().flat_map(|pipeline| &pipeline.receivers).filter(|receiver| !file.is_connector(&receiver.id));
     if reached().next().is_none() && from_outside().next().is_some() && from_outside().all(|receiver| is_of_systems(&receiver.id)) {
-        let all: Vec<String> = from_outside().map(|receiver| format!("`{}`", receiver.id)).collect();
+        let all: BTreeSet<String> = from_outside().map(|receiver| format!("`{}`", receiver.id)).collect();
         let says = format!(
             "{signal} come in by {} alone, and go elsewhere: if an application of yours writes AI events there, they never reach spanseal",
-            all.join(", ")
+            all.into_iter().collect::<Vec<_>>().join(", ")
         );
         return notes.note(first.mark, &first.id, says);
     }
