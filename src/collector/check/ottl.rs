@@ -99,7 +99,7 @@ impl Statement {
     pub(super) fn leaves_what_is_there(&self, conditions: &[Condition]) -> bool {
         let Some(path) = self.arguments.first() else { return false };
         let is_field = self.target() == Target::Field;
-        let leaves = |condition: &Condition| implies_absent(&condition.0, path, is_field, DEPTH_MAX);
+        let leaves = |condition: &Condition| condition.0.len() <= PARTS_MAX && implies_absent(&condition.0, path, is_field, DEPTH_MAX);
         // Of several conditions of a group one is enough for it to run.
         self.condition.as_ref().is_some_and(leaves) || ((1..=CONDITIONS_MAX).contains(&conditions.len()) && conditions.iter().all(leaves))
     }
@@ -113,6 +113,9 @@ impl Condition {
 
 /// Brackets around brackets that are looked into; what is deeper says nothing.
 const DEPTH_MAX: u8 = 16;
+
+/// Parts of a condition that is looked at, which each statement of a group does again; a longer one says nothing.
+const PARTS_MAX: usize = 4096;
 
 /// Conditions of a group that are looked at; more say nothing, so that each statement asks few.
 const CONDITIONS_MAX: usize = 64;
@@ -304,6 +307,11 @@ mod tests {
             (read("set(span.name, 1)").leaves_what_is_there(&[Condition::read(&nested)]), Condition::read(&nested))
         };
         assert_eq!([1, 16, 17, 100_000].map(|depth| deep(depth).0), [true, true, false, false]);
+        let long = |terms: usize| {
+            let terms = format!("span.name == nil{}", " and true".repeat(terms));
+            read("set(span.name, 1)").leaves_what_is_there(&[Condition::read(&terms)])
+        };
+        assert_eq!([2046, 2047].map(long), [true, false]);
         let many = |count: usize| read("set(span.name, 1)").leaves_what_is_there(&vec![deep(0).1; count]);
         assert_eq!([0, 1, 64, 65].map(many), [false, true, true, false]);
         for no_statement in ["", "span", "where x", "set(a", "set(a) or b", "\"a\"(b)", "set)a(", "\u{e9}(\""] {
