@@ -663,8 +663,8 @@ pub struct CollectorCheckArgs {
     /// A Collector configuration (YAML), `-` for standard input; of several the later is written over the earlier, as the Collector does
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
-    /// The exporter that leads to spanseal, as in otlp_grpc/audit; without it those whose name has `spanseal` in it, or else the only OTLP
-    /// exporter
+    /// The exporter that leads to spanseal, as in otlp_grpc/audit; without it those whose address is spanseal's (--config) or has `spanseal` in
+    /// it, those whose name has, or else the only OTLP exporter
     #[arg(long, value_name = "NAME")]
     pub exporter: Option<String>,
     /// Exit with 1 also where something on the way could not be judged; notes do not count

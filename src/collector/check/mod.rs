@@ -487,9 +487,10 @@ fn chosen<'f, 'n>(
     };
     let ours: Vec<(&Component<'n>, By)> = able.iter().filter_map(|exporter| Some((*exporter, by(exporter)?))).collect();
     let is_known_by_address = ours.iter().any(|(_, by)| *by == By::Address);
-    // A name says less than an address that leads elsewhere, where another leads here.
+    // A name says less than an address that leads elsewhere, where another leads here. Of one that is used nowhere just that is told.
     let (ours, left): (Vec<_>, Vec<_>) = ours.into_iter().partition(|(exporter, by)| {
-        !is_known_by_address || *by == By::Address || demands::leads_to(exporter, receiving) != demands::Leads::Elsewhere
+        let leads_elsewhere = demands::leads_to(exporter, receiving) == demands::Leads::Elsewhere;
+        !is_known_by_address || *by == By::Address || !leads_elsewhere || !pipelines::is_used(file, exporter)
     });
     if !ours.is_empty() {
         let by_address = || ours.iter().filter(|(exporter, by)| *by == By::Address && !exporter.name().contains("spanseal"));
@@ -504,6 +505,16 @@ fn chosen<'f, 'n>(
         };
         return Ok(Chosen { exporters: ours, assumed, left: left.into_iter().map(|(exporter, _)| exporter).collect() });
     }
+    let kafka: Vec<&Component<'n>> = file.exporters.iter().filter(|exporter| exporter.kind() == KAFKA).collect();
+    let by_kafka = |exporters: Vec<&'f Component<'n>>, by: By| {
+        let ids = listed(exporters.iter().copied());
+        let why = format!("no exporter of OTLP is known to lead to spanseal: {ids}, which hands over by Kafka, is taken for the way there");
+        Ok(Chosen { exporters: exporters.into_iter().map(|exporter| (exporter, by)).collect(), assumed: Some(why), left: Vec::new() })
+    };
+    let named: Vec<&Component<'n>> = kafka.iter().copied().filter(|exporter| exporter.name().contains("spanseal")).collect();
+    if !named.is_empty() {
+        return by_kafka(named, By::Name);
+    }
     match able.as_slice() {
         [one] => {
             let why = format!(
@@ -512,14 +523,7 @@ fn chosen<'f, 'n>(
             );
             taken(one, By::Only, Some(why))
         }
-        [] if file.exporters.iter().any(|exporter| exporter.kind() == KAFKA) => {
-            let all = || file.exporters.iter().filter(|exporter| exporter.kind() == KAFKA);
-            let named: Vec<_> =
-                all().filter(|exporter| exporter.name().contains("spanseal")).map(|exporter| (exporter, By::Name)).collect();
-            let exporters = if named.is_empty() { all().map(|exporter| (exporter, By::Only)).collect() } else { named };
-            let why = "there is no exporter of OTLP here, and one that hands over by Kafka: it is taken for the way to spanseal";
-            Ok(Chosen { exporters, assumed: Some(why.to_owned()), left: Vec::new() })
-        }
+        [] if !kafka.is_empty() => by_kafka(kafka, By::Only),
         [] => {
             let has = if file.exporters.is_empty() { "none at all".to_owned() } else { listed(file.exporters.iter()) };
             Err(sources.whole(format!("has no exporter of OTLP (it has: {has}), so nothing leads to spanseal; {ADD}")))
@@ -732,5 +736,11 @@ service:
             assert_eq!(report.exporters, ["kafka/audit"]);
             assert_eq!(kinds(&with("probabilistic_sampler")), "sampled");
         }
+        // Beside an exporter of OTLP the one that has the name.
+        let text = KAFKA
+            .replace("PROCESSORS", "")
+            .replace("exporters:\n  kafka/audit", "exporters:\n  otlp/tempo: {endpoint: tempo:4317}\n  kafka/spanseal");
+        let report = checked(&text.replace("[kafka/audit]", "[kafka/spanseal, otlp/tempo]"));
+        assert_eq!((report.exporters, report.taken[0].by), (vec!["kafka/spanseal".to_owned()], By::Name));
     }
 }

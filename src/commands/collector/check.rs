@@ -73,9 +73,9 @@ fn receiving(config: &Config) -> anyhow::Result<Receiving> {
 fn taken_by(report: &Report) -> String {
     let word = |by: By| match by {
         By::Option => None,
-        By::Address => Some("its address"),
-        By::Name => Some("its name"),
-        By::Only => Some("being the only one of OTLP"),
+        By::Address => Some("by its address"),
+        By::Name => Some("by its name"),
+        By::Only => Some("for want of another"),
     };
     let words: Vec<(&str, &str)> = report.taken.iter().filter_map(|taken| Some((taken.exporter.as_str(), word(taken.by)?))).collect();
     let by = match words.as_slice() {
@@ -83,7 +83,7 @@ fn taken_by(report: &Report) -> String {
         [(_, first), rest @ ..] if rest.iter().all(|(_, word)| word == first) => (*first).to_owned(),
         several => several.iter().map(|(exporter, word)| format!("{word} ({exporter})")).collect::<Vec<_>>().join(", "),
     };
-    format!(" (taken for spanseal's by {by}; --exporter names another)")
+    format!(" (taken for spanseal's {by}; --exporter names another)")
 }
 
 /// Attribute keys that the configuration names, whatever the tables know of them.
