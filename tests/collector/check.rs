@@ -106,7 +106,7 @@ exporters:
     protocol:
       otlp:
         timeout: 30s
-        tls: {ca_file: ca.pem}
+        tls: {ca_file: ca.pem, server_name_override: spanseal.example.com}
         sending_queue: {wait_for_result: true, block_on_overflow: true, batch: {sizer: bytes, min_size: 0, max_size: 15728640, flush_timeout: 200ms}}
         retry_on_failure: {enabled: false}
     resolver: {dns: {hostname: spanseal-headless}}
@@ -255,8 +255,8 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     // A replica's retry ends with the outer timeout and with the replica, however long it would go on.
     (
         "balanced",
-        "    retry_on_failure: {enabled: true, initial_interval: 1s, max_elapsed_time: 0s}\n    sending_queue: {storage: file_storage, block_on_overflow: true, num_consumers: 100}\n    protocol:\n      otlp:\n        timeout: 30s\n        tls: {ca_file: ca.pem}\n        sending_queue: {wait_for_result: true, block_on_overflow: true, batch: {sizer: bytes, min_size: 0, max_size: 15728640, flush_timeout: 200ms}}\n        retry_on_failure: {enabled: false}\n",
-        "    sending_queue: {storage: file_storage, block_on_overflow: true, num_consumers: 100}\n    protocol:\n      otlp:\n        timeout: 30s\n        tls: {ca_file: ca.pem}\n        sending_queue: {wait_for_result: true, block_on_overflow: true, batch: {sizer: bytes, min_size: 0, max_size: 15728640, flush_timeout: 200ms}}\n        retry_on_failure: {max_elapsed_time: 0s}\n",
+        "    retry_on_failure: {enabled: true, initial_interval: 1s, max_elapsed_time: 0s}\n    sending_queue: {storage: file_storage, block_on_overflow: true, num_consumers: 100}\n    protocol:\n      otlp:\n        timeout: 30s\n        tls: {ca_file: ca.pem, server_name_override: spanseal.example.com}\n        sending_queue: {wait_for_result: true, block_on_overflow: true, batch: {sizer: bytes, min_size: 0, max_size: 15728640, flush_timeout: 200ms}}\n        retry_on_failure: {enabled: false}\n",
+        "    sending_queue: {storage: file_storage, block_on_overflow: true, num_consumers: 100}\n    protocol:\n      otlp:\n        timeout: 30s\n        tls: {ca_file: ca.pem, server_name_override: spanseal.example.com}\n        sending_queue: {wait_for_result: true, block_on_overflow: true, batch: {sizer: bytes, min_size: 0, max_size: 15728640, flush_timeout: 200ms}}\n        retry_on_failure: {max_elapsed_time: 0s}\n",
         "retry_gives_up",
         "loadbalancing/spanseal:",
     ),
@@ -639,9 +639,13 @@ fn several_files_are_one() {
     // Nothing is written over something, too.
     let (_, null) = check("exporters: {otlp_grpc/spanseal: {sending_queue: null}}\n", &[]);
     assert_eq!(places(&null), ["queue_in_memory", "queue_overflow"].map(|kind| place(kind, "site.yaml", 1)), "{null:#}");
-    // What the first file says about what the second leaves out stands in the first.
-    let (_, first) = check("exporters: {otlp_grpc/spanseal: {sending_queue: {wait_for_result: false}}}\n", &[]);
-    assert_eq!(places(&first), [place("queue_in_memory", "minimal.yaml", line("sending_queue:"))], "{first:#}");
+    // What the second file says of one key stands there, and what it leaves out in the first.
+    let (_, second) = check("exporters: {otlp_grpc/spanseal: {sending_queue: {wait_for_result: false}}}\n", &[]);
+    assert_eq!(places(&second), [place("queue_in_memory", "site.yaml", 1)], "{second:#}");
+    let (_, first) = check("exporters: {otlp_grpc/spanseal: {sending_queue: {queue_size: 20, sizer: requests, num_consumers: 1}}}\n", &[]);
+    assert_eq!(places(&first), [place("consumers_few", "site.yaml", 1)], "{first:#}");
+    let (_, first) = check("exporters: {otlp_grpc/spanseal: {endpoint: 'spanseal.example.com:4317'}}\n", &[]);
+    assert_eq!(places(&first), [place("not_encrypted", "minimal.yaml", line("tls: {insecure: true}"))], "{first:#}");
 
     // Parts that make no sense alone.
     let (code, whole) = check("service: {pipelines: {traces/more: {receivers: [otlp], exporters: [otlp_grpc/spanseal]}}}\n", &[]);
