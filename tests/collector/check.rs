@@ -1238,8 +1238,14 @@ fn what_print_config_leaves_out_is_not_judged() {
 #[test]
 fn what_a_replica_does_not_start_with_stops_no_collector() {
     for (from, to) in [
-        ("        tls: {ca_file: ca.pem}", "        tls: {insecure: true}\n        auth: {authenticator: bearertokenauth}"),
-        ("        tls: {ca_file: ca.pem}", "        tls: {ca_file: ca.pem}\n        auth: {authenticator: other}"),
+        (
+            "        tls: {ca_file: ca.pem, server_name_override: spanseal.example.com}",
+            "        tls: {insecure: true}\n        auth: {authenticator: bearertokenauth}",
+        ),
+        (
+            "        tls: {ca_file: ca.pem, server_name_override: spanseal.example.com}",
+            "        tls: {ca_file: ca.pem}\n        auth: {authenticator: other}",
+        ),
         (
             "        sending_queue: {wait_for_result: true, block_on_overflow: true, batch: {sizer: bytes, min_size: 0, max_size: 15728640, flush_timeout: 200ms}}",
             "        sending_queue: {storage: file_storage, block_on_overflow: true}",
