@@ -656,7 +656,7 @@ pub enum FilterFormat {
     spanseal collector check base.yaml site.yaml            as `otelcol --config base.yaml --config site.yaml` reads them\n\n\
     `${env:NAME:-default}` counts as its default; what has none is told as not judged. The filter, ports, TLS, and that certificates and \
     tokens are shown are compared with --config; without one the filter and the ports with the defaults.\n\
-    Exit codes: 0 nothing found, 1 found something (with --strict also: something could not be judged), 2 could not read it or tell which\n\
+    Exit codes: 0 nothing found, 1 found something (with --strict also: something could not be judged), 2 could not read it or tell which \
     exporter is meant."
 )]
 pub struct CollectorCheckArgs {
