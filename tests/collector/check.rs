@@ -262,6 +262,13 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
     ),
     ("balanced", "initial_interval: 1s, ", "", "retry_without_pause", "retry_on_failure: {enabled: true"),
     ("balanced", "exporters: [otlp_grpc/spanseal]", "exporters: [otlp_grpc/spanseal, loadbalancing/spanseal]", "logs_crawl", "logs: {"),
+    (
+        "minimal.yaml",
+        "      wait_for_result: true\n",
+        "      wait_for_result: true\n      batch: {min_size: 0, max_size: 25}\n",
+        "batch_small",
+        "batch: {min_size",
+    ),
     // The key alone switches it on.
     ("minimal.yaml", "      wait_for_result: true\n", "      wait_for_result: true\n      batch:\n", "batch_unbounded", "batch:"),
     (
