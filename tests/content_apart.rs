@@ -244,9 +244,9 @@ async fn another_content_is_another_record_after_a_restart_too() {
     process.drain().await.unwrap();
 }
 
-/// Scenario: after a restart records come again whose first content was erased, or whose pack is gone; or the vault does not answer just now
-/// or refuses to, or the process stops while it looks. Guarantee: what cannot be told stays out, whatever it says, and counts as a duplicate; a vault that
-/// does not answer costs a resend, never a record; what was submitted before the stop has an answer.
+/// Scenario: after a restart records come again whose first content was erased, or whose pack is gone, or has junk beside it; or the vault does not
+/// answer just now, refuses to or hangs, or the process stops while it looks. Guarantee: what cannot be told stays out, whatever it says, and counts as
+/// a duplicate; a vault that does not answer costs a resend, never a record; what was submitted before the stop has an answer.
 #[tokio::test(start_paused = true)]
 async fn what_the_vault_cannot_tell_stays_out() {
     let log = TestLog::with_vault(CreateOnly::Honoured);
@@ -260,9 +260,12 @@ async fn what_the_vault_cannot_tell_stays_out() {
     process.drain().await.unwrap();
     let pack = place.keys("packs/").into_iter().find(|key| key.contains(&format!("/{:020}-", lost.seal))).unwrap();
     place.delete(&ObjectKey(pack)).await.unwrap();
+    let pack = place.keys("packs/").into_iter().find(|key| key.contains(&format!("/{:020}-", third.seal))).unwrap();
+    let (name, _) = pack.rsplit_once('-').unwrap();
+    place.put(&ObjectKey(format!("{name}-0123456789abcdef")), "junk".into()).await.unwrap();
 
     let process = log.open().await.unwrap().unwrap();
-    for reads in [Reads::Silent, Reads::Refused] {
+    for reads in [Reads::Silent, Reads::Refused, Reads::Hanging] {
         place.set_reads(reads);
         let refused = process.submit(batch_saying(&process, 1..=2, 2, other)).await.unwrap_err();
         assert!(matches!(&refused, SubmitError::NotSealed { reason, .. } if reason.contains("could not be compared")), "{refused}");

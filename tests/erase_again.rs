@@ -230,6 +230,24 @@ fn an_object_that_is_too_large_keeps_nobody_from_being_erased() {
     assert!(!holds(&all, "ROOT-SAID") && !holds(&all, ALICE));
 }
 
+/// Scenario: the same beside the pack of a seal of which a span comes again after a restart, as it was and with other words as long. Guarantee: it holds up
+/// nobody: the first is a copy, the second is kept.
+#[test]
+fn an_object_that_is_too_large_holds_up_nobody_who_sends_again() {
+    let site = Site::local();
+    let receiver = site.serve();
+    let first = send(&receiver, 1, "ROOT-SAID", None).seal();
+    assert!(receiver.stop().success());
+    let day = std::fs::read_dir(site.path("store-vault/spanseal/packs")).unwrap().next().unwrap().unwrap().path();
+    let large = std::fs::File::create(day.join(format!("{:020}-0123456789abcdef", first.unwrap()))).unwrap();
+    large.set_len(600 * 1024 * 1024).unwrap();
+    let receiver = site.serve();
+    assert_eq!(send(&receiver, 1, "ROOT-SAID", None).seal(), first);
+    assert!(send(&receiver, 1, "ROOT-TOLD", None).seal() > first);
+    assert!(receiver.stderr().contains("0123456789abcdef`: it has 629145600 bytes"), "{}", receiver.stderr());
+    assert!(receiver.stop().success());
+}
+
 /// Scenario: after an erasure the vault's own list of erasures is taken away, or the whole vault of before is put back, and a new process
 /// starts; then the span is sent again. Guarantee: it is a duplicate, and what it says is in no byte of the vault.
 #[test]

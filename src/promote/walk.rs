@@ -60,14 +60,30 @@ impl<'w, 'a> Walk<'w, 'a> {
             return Err(unpromoted);
         }
         if self.tally.rest.is_some() && self.context.from == 0 {
-            // Before a part of it is sealed: what is no protobuf at all becomes nothing.
-            if let Err(malformed) = expect_groups(request) {
+            // Before a part of it is sealed: what would be refused further on becomes nothing.
+            if let Err(malformed) = self.expect_groups(request) {
                 self.forget(self.start);
                 return Err(malformed.into());
             }
         }
         self.tally.counts.promoted = u64::try_from(self.batch.records.len() - self.start.records).unwrap_or(u64::MAX);
         Ok(self.tally)
+    }
+
+    /// Reads all of a whole request but its items, as the parts to come will. A span or log that is malformed is rejected by itself, when it is come
+    /// to.
+    fn expect_groups(&self, request: &'a [u8]) -> Result<(), Malformed> {
+        for group in resource_groups(request) {
+            let group = ResourceGroup::read(group?)?;
+            self.promoter.rules.within(&group, self.items == Items::Logs)?;
+            Origin::read(self.promoter, &group)?;
+            for scope in group.scopes() {
+                let scope = ScopeGroup::read(scope?)?;
+                Below::read(self.promoter, &scope)?;
+                scope.items().try_for_each(|item| item.map(|_| ()))?;
+            }
+        }
+        Ok(())
     }
 
     /// Breaks where the tally says that there is more ([`Tally::rest`]); so do those below.
@@ -242,18 +258,6 @@ impl Mark {
         let lines = batch.lines.len();
         Mark { lines, records: batch.records.len(), apart: aside.extent(), taken: lines + aside.memory() }
     }
-}
-
-/// Reads the groups and scopes of a whole request. A span or log that is malformed is rejected by itself, when it is come to.
-fn expect_groups(request: &[u8]) -> Result<(), Malformed> {
-    for group in resource_groups(request) {
-        for scope in ResourceGroup::read(group?)?.scopes() {
-            let scope = ScopeGroup::read(scope?)?;
-            scope.scope()?;
-            scope.items().try_for_each(|item| item.map(|_| ()))?;
-        }
-    }
-    Ok(())
 }
 
 /// Makes room for the records that a request may still become, told by what its first became: lines that grow step by step are copied at

@@ -93,7 +93,7 @@ impl Answer {
 /// 20 us, which a body of this size hides even if it holds nothing of ours.
 pub(super) const INLINE_BYTES_MAX: usize = 128 * 1024;
 
-/// Takes a request to its receipt. Whoever drops this future ends only the waiting: what was handed over is sealed.
+/// Takes a request to its receipt. Whoever drops this future ends only the waiting: what the sealer has taken in is sealed.
 ///
 /// One that becomes more than there is room for is sealed part by part, and answered when all are: its sender would have to drop what is
 /// refused for good. Where a later part fails, the earlier ones are sealed, and known when they are sent again.
@@ -308,7 +308,7 @@ fn promote(intake: &Intake, mut part: Part, room: Permit) -> Result<Made, Refusa
             let rest = tally.rest.map(|from| Part { from, made, room, ..part });
             Ok(Made::Part(Promoted { tally, points, batch, foreign, permit }, rest))
         }
-        // A span or log that needs more than all of it is rejected by itself.
+        // Where parts can be sealed this is not come to: a span or log that needs more than all of it is rejected by itself.
         (Err(Unpromoted::NoRoom), _) if permit.bytes() >= pool.bytes() => Err(Refusal::TooMuch(pool.bytes())),
         (Err(Unpromoted::NoRoom), _) => {
             let room = asked.max(permit.bytes()).saturating_mul(2);

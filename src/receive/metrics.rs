@@ -33,7 +33,7 @@ pub enum Outcome {
     Unsupported,
     /// A mistake of ours.
     Internal,
-    /// Its sender did not wait for the answer; what was handed to the sealer by then is sealed.
+    /// Its sender did not wait for the answer; what the sealer had taken in by then is sealed.
     Gone,
 }
 

@@ -67,6 +67,8 @@ pub(crate) struct Dedup {
     evicted: u64,
     /// Further seals that hold a line, oldest first: another content was sealed under it, or the same once more.
     further: HashMap<Key, Vec<Further>, ByKey>,
+    /// How many these are. Each takes less than an entry.
+    furthers: usize,
     /// When the newest seal closed of which lines are known. `None`: no line of an earlier process is left.
     newest_line: Option<UnixSeconds>,
     /// Seals that were looked at in the vault.
@@ -97,6 +99,7 @@ impl Dedup {
             order: VecDeque::new(),
             evicted: 0,
             further: HashMap::default(),
+            furthers: 0,
             newest_line: None,
             looked_at: HashSet::new(),
         }
@@ -121,8 +124,12 @@ impl Dedup {
             let further = self.further.entry(line).or_default();
             match further.last_mut().filter(|last| last.seal == seal) {
                 Some(last) => last.times += 1,
-                None => further.push(Further { seal, sealed_at, times: 1 }),
+                None => {
+                    further.push(Further { seal, sealed_at, times: 1 });
+                    self.furthers += 1;
+                }
             }
+            self.make_room();
         } else {
             self.insert(line, seal, sealed_at);
         }
@@ -133,27 +140,38 @@ impl Dedup {
     pub(crate) fn learn(&mut self, seal: u64, sealed_at: UnixSeconds, told: LookedAt) {
         self.looked_at.insert(seal);
         let mut instead: HashMap<Key, Key, ByKey> = HashMap::default();
+        let mut found = Vec::new();
         for (line, record) in told {
             // What made room meanwhile, or has left the window, does not come back.
             let Some(first) = self.find(&line) else { continue };
             if self.take_further(&line, seal) {
-                self.insert_at(record, seal, sealed_at);
-            } else if first == seal && !instead.contains_key(&line) {
-                instead.insert(line, record);
+                found.push((record, seal, sealed_at));
+            } else if first == seal {
+                instead.entry(line).or_insert(record);
             }
         }
         let (from, to) = (self.order.partition_point(|(_, at)| *at < sealed_at), self.order.partition_point(|(_, at)| *at <= sealed_at));
+        let mut known = HashSet::new();
         for (key, _) in self.order.range_mut(from..to) {
-            if let Some(record) = instead.get(key) {
-                let line = std::mem::replace(key, *record);
-                self.seals.remove(&line);
-                self.seals.entry(*record).or_insert(seal);
+            let Some(record) = instead.get(key) else { continue };
+            self.seals.remove(key);
+            match self.seals.entry(*record) {
+                Entry::Vacant(free) => {
+                    free.insert(seal);
+                    *key = *record;
+                }
+                // By another seal that holds it.
+                Entry::Occupied(_) => drop(known.insert(*key)),
             }
         }
-        // Other seals may hold the line too.
-        for line in instead.keys() {
-            self.stand_further(line);
+        if !known.is_empty() {
+            self.order.retain(|(key, _)| !known.contains(key));
         }
+        // Other seals may hold the line too.
+        for line in instead.into_keys() {
+            found.extend(self.next_further(&line, UnixSeconds(i64::MIN)).map(|next| (line, next.seal, next.sealed_at)));
+        }
+        self.insert_in_order(found);
     }
 
     /// Takes one of the times away that a line stands in this seal besides the first; whether there was one.
@@ -164,6 +182,7 @@ impl Dedup {
             of_seal.times -= 1;
             if of_seal.times == 0 {
                 further.remove(at);
+                self.furthers -= 1;
             }
         }
         if further.is_empty() {
@@ -172,19 +191,34 @@ impl Dedup {
         true
     }
 
-    /// A line that is known no longer by the first seal that held it is known by the next one that does, for as long as that is in the window.
-    fn stand_further(&mut self, line: &Key) {
-        let Some(Further { seal, sealed_at, .. }) = self.further.get(line).and_then(|further| further.first()).copied() else { return };
-        self.take_further(line, seal);
-        self.insert_at(*line, seal, sealed_at);
+    /// A line that is known no longer by the first seal that held it is known by the next one that does, for as long as that is in the window:
+    /// takes that out, without those before it that closed earlier than `oldest`.
+    fn next_further(&mut self, line: &Key, oldest: UnixSeconds) -> Option<Further> {
+        let further = self.further.get_mut(line)?;
+        let before = further.len();
+        further.retain(|further| further.sealed_at >= oldest);
+        self.furthers -= before - further.len();
+        let next = further.first().copied();
+        match next {
+            Some(next) => drop(self.take_further(line, next.seal)),
+            None => drop(self.further.remove(line)),
+        }
+        next
     }
 
-    /// Remembers a record of an earlier seal where it belongs in time.
-    fn insert_at(&mut self, record: Key, seal: u64, sealed_at: UnixSeconds) {
-        let Entry::Vacant(free) = self.seals.entry(record) else { return };
-        free.insert(seal);
-        let at = self.order.partition_point(|(_, at)| *at <= sealed_at);
-        self.order.insert(at, (record, sealed_at));
+    /// Remembers what earlier seals hold, each where it belongs in time. All at once: the queue is sorted anew.
+    fn insert_in_order(&mut self, found: Vec<(Key, u64, UnixSeconds)>) {
+        let before = self.order.len();
+        for (key, seal, sealed_at) in found {
+            if let Entry::Vacant(free) = self.seals.entry(key) {
+                free.insert(seal);
+                self.order.push_back((key, sealed_at));
+            }
+        }
+        if self.order.len() > before {
+            // Stable, and fast where little is out of order.
+            self.order.make_contiguous().sort_by_key(|(_, at)| *at);
+        }
     }
 
     /// Remembers a committed record; the first seal stays. Without room the oldest make some, before their time (what has left the window
@@ -196,18 +230,30 @@ impl Dedup {
         let Entry::Vacant(free) = self.seals.entry(key) else { return };
         free.insert(seal);
         self.order.push_back((key, sealed_at));
-        while self.seals.len() > self.entries_max {
-            self.forget_oldest();
-            self.evicted += 1;
+        self.make_room();
+    }
+
+    /// The oldest go before their time, with whatever else is known of them.
+    fn make_room(&mut self) {
+        while self.seals.len() + self.furthers > self.entries_max {
+            let Some((key, _)) = self.order.pop_front() else { return };
+            self.seals.remove(&key);
+            let further = self.further.remove(&key).map_or(0, |further| further.len());
+            self.furthers -= further;
+            self.evicted += 1 + u64::try_from(further).unwrap_or(u64::MAX);
         }
     }
 
     /// Forgets what left the window.
     pub(crate) fn expire(&mut self, now: UnixSeconds) {
         let window = i64::try_from(self.window.as_secs()).unwrap_or(i64::MAX);
-        while self.order.front().is_some_and(|(_, at)| now.0.saturating_sub(at.0) > window) {
-            self.forget_oldest();
+        let oldest = UnixSeconds(now.0.saturating_sub(window));
+        let mut found = Vec::new();
+        while let Some((key, _)) = self.order.pop_front_if(|(_, at)| *at < oldest) {
+            self.seals.remove(&key);
+            found.extend(self.next_further(&key, oldest).map(|next| (key, next.seal, next.sealed_at)));
         }
+        self.insert_in_order(found);
         if self.newest_line.is_some_and(|newest| self.order.front().is_none_or(|(_, at)| *at > newest)) {
             self.newest_line = None;
             self.looked_at.clear();
@@ -216,7 +262,7 @@ impl Dedup {
 
     /// Entries that fit besides those that are there.
     pub(crate) fn room(&self) -> usize {
-        self.entries_max.saturating_sub(self.seals.len())
+        self.entries_max.saturating_sub(self.seals.len() + self.furthers)
     }
 
     /// Entries, and the age of the oldest in seconds.
@@ -228,13 +274,6 @@ impl Dedup {
     /// Entries that had to make room so far.
     pub(crate) fn evicted(&self) -> u64 {
         self.evicted
-    }
-
-    fn forget_oldest(&mut self) {
-        if let Some((key, _)) = self.order.pop_front() {
-            self.seals.remove(&key);
-            self.stand_further(&key);
-        }
     }
 }
 
@@ -329,6 +368,39 @@ mod tests {
         assert_eq!([under(1, 0), under(1, 1), key(1)].map(|k| dedup.find(&k)), [None, None, Some(6)]);
         dedup.learn(6, UnixSeconds(105), vec![(key(1), under(1, 2))]);
         assert_eq!([under(1, 2), key(1)].map(|k| dedup.find(&k)), [Some(6), Some(7)]);
+    }
+
+    /// Scenario: two seals hold the same record, as after it was forgotten too early, and the later one is looked at first; or one of them twice.
+    /// Guarantee: it is known once, until the later one leaves the window.
+    #[test]
+    fn what_two_seals_hold_is_known_once() {
+        for seals in [[(5, 100), (6, 105)], [(6, 105), (6, 105)]] {
+            let mut dedup = Dedup::new(Duration::from_secs(10), 100 * ENTRY_BYTES);
+            seals.iter().for_each(|(seal, at)| dedup.insert_line(key(1), *seal, UnixSeconds(*at)));
+            dedup.learn(6, UnixSeconds(105), vec![(key(1), under(1, 0)); seals.iter().filter(|(seal, _)| *seal == 6).count()]);
+            dedup.learn(5, UnixSeconds(100), vec![(key(1), under(1, 0))]);
+            assert_eq!((dedup.order.len(), dedup.seals.len(), dedup.furthers), (1, 1, 0), "{seals:?}");
+            dedup.expire(UnixSeconds(115));
+            assert_eq!(dedup.find(&under(1, 0)), Some(6), "{seals:?}");
+            dedup.expire(UnixSeconds(116));
+            assert!(dedup.seals.is_empty() && dedup.order.is_empty(), "{seals:?}");
+        }
+    }
+
+    /// Guarantee: seals that hold a line once more take room like records, and what makes room is counted.
+    #[test]
+    fn further_seals_of_a_line_take_room() {
+        let mut dedup = Dedup::new(Duration::from_secs(10), 4 * ENTRY_BYTES);
+        dedup.insert_line(key(1), 1, UnixSeconds(100));
+        for seal in 2..=4 {
+            dedup.insert_line(key(2), seal, UnixSeconds(100));
+        }
+        assert_eq!((dedup.room(), dedup.furthers, dedup.evicted()), (0, 2, 0));
+        dedup.insert_line(key(2), 5, UnixSeconds(101));
+        assert_eq!((dedup.find(&key(1)), dedup.find(&key(2)), dedup.evicted()), (None, Some(2), 1));
+        dedup.insert(key(3), 6, UnixSeconds(102));
+        assert_eq!((dedup.find(&key(2)), dedup.find(&key(3)), dedup.evicted()), (None, Some(6), 5));
+        assert!(dedup.further.is_empty() && dedup.furthers == 0 && dedup.room() == 3);
     }
 
     /// Scenario: of two contents under one line in one seal the vault has one, and of another line none; a third made room before the look.

@@ -9,6 +9,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
@@ -26,6 +27,9 @@ use crate::worm::{ReadError, WormStore};
 /// Seals looked at at a time: each holds a segment and a decoded pack in memory.
 const SEALS_AT_ONCE: usize = 2;
 
+/// How long one look may take. What senders wait with holds its share of the pool, and others may need that.
+const LOOK_WITHIN: Duration = Duration::from_secs(30);
+
 /// Looks at seals of earlier processes.
 #[derive(Debug)]
 pub(crate) struct Earlier {
@@ -40,10 +44,10 @@ pub(crate) struct Earlier {
 struct Kept {
     line: Key,
     held: Vec<Held>,
-    /// Contents that the line does not name, because it was trimmed to its longest.
+    /// The line was cut, so it may not name all.
+    is_cut: bool,
+    /// Contents that the line does not name.
     beyond: Vec<[u8; 16]>,
-    /// Some of these may be another record's of the same id.
-    is_unclear: bool,
 }
 
 /// One content object that commits to what the vault was given.
@@ -69,15 +73,15 @@ impl Kept {
             return None;
         }
         let (id, sameness) = sameness_of_line(line)?;
-        Some(Kept { line: Key(id, sameness), held, beyond: Vec::new(), is_unclear: false })
+        let is_cut = json.get("evidence").and_then(|evidence| evidence.get("truncated")).is_some();
+        Some(Kept { line: Key(id, sameness), held, is_cut, beyond: Vec::new() })
     }
 
     /// What the record is known by; `None`: the vault does not have all of its content.
     fn told(&self) -> Option<Key> {
         let found: Option<Vec<[u8; 16]>> = self.held.iter().map(|held| held.found).collect();
-        let found = found.filter(|_| !self.is_unclear)?;
         let Key(id, line) = self.line;
-        Some(Key(id, sameness_with(line, found.into_iter().chain(self.beyond.iter().copied()))))
+        Some(Key(id, sameness_with(line, found?.into_iter().chain(self.beyond.iter().copied()))))
     }
 }
 
@@ -113,13 +117,15 @@ impl Look {
         for at in of_id.iter().filter(|_| !is_named) {
             if let Some(record) = kept.get_mut(*at) {
                 record.beyond.push(sameness);
-                record.is_unclear |= of_id.len() > 1;
             }
         }
     }
 
-    fn finish(self) -> LookedAt {
-        self.kept.iter().filter_map(|record| Some((record.line, record.told()?))).collect()
+    /// What is known of it. What lines do not name may be another record's of the same id, or lie in what could not be read (`is_whole`).
+    fn finish(self, is_whole: bool) -> LookedAt {
+        let is_alone = |record: &Kept| self.by_id.get(&record.line.0).is_some_and(|of_id| of_id.len() == 1);
+        let is_clear = |record: &&Kept| !(record.is_cut || !record.beyond.is_empty()) || is_whole && is_alone(record);
+        self.kept.iter().filter(is_clear).filter_map(|record| Some((record.line, record.told()?))).collect()
     }
 }
 
@@ -132,8 +138,18 @@ impl Earlier {
     /// again. What is damaged for good is told as nothing, and said to the operator.
     pub(crate) async fn look_at(self: Arc<Self>, index: u64) -> Result<(UnixSeconds, LookedAt), String> {
         let _turn = self.at_once.acquire().await.ok();
+        let late = |_| format!("the store or the vault did not tell of seal {index} within {} s", LOOK_WITHIN.as_secs());
+        tokio::time::timeout(LOOK_WITHIN, self.look(index)).await.map_err(late)?
+    }
+
+    async fn look(&self, index: u64) -> Result<(UnixSeconds, LookedAt), String> {
         let seal = match seal_at(self.store.as_ref(), &self.log, index, &self.lineage, None).await {
-            Ok(at) => at.truth.map(|(_, _, seal)| seal),
+            Ok(at) => {
+                if at.truth.is_none() {
+                    untold(index, "it is gone, or is not what was signed");
+                }
+                at.truth.map(|(_, _, seal)| seal)
+            }
             Err(error @ ReadError::TooLarge { .. }) => {
                 untold(index, &error.to_string());
                 None
@@ -149,7 +165,7 @@ impl Earlier {
             return Err(refused.to_string());
         }
         problems.iter().for_each(|problem| untold(index, &problem.to_string()));
-        Ok((sealed_at, look.finish()))
+        Ok((sealed_at, look.finish(problems.is_empty())))
     }
 
     /// The records of a seal that keep content apart. `None`: not all of its lines can be read.
@@ -174,7 +190,7 @@ impl Earlier {
 }
 
 fn untold(seal: u64, reason: &str) {
-    let advice =
-        "what is sent again of records in this seal is taken for a copy, whatever it says; run `spanseal verify` and `spanseal doctor`";
+    let advice = "records of this seal whose content cannot be read are taken for copies when they come again, whatever they say; run \
+                  `spanseal verify` and `spanseal doctor`";
     tracing::warn!(seal, reason, advice, "dedup.content.unreadable");
 }

@@ -134,7 +134,8 @@ pub struct Turn<'h> {
 }
 
 impl Turn<'_> {
-    /// Hands a batch over at once. All its new records go into one seal, whether anybody waits for them or not.
+    /// Hands a batch over at once. All its new records go into one seal, whether anybody waits for them or not; only while it is not known yet
+    /// which of them are new (`earlier`) does one whom nobody waits for come to nothing.
     pub fn hand_over(self, batch: Batch, permit: Permit) -> HandedOver {
         let (answer, receipt) = oneshot::channel();
         self.slot.send(Submission { batch, permit, answer });
@@ -156,7 +157,7 @@ impl HandedOver {
             Ok(answered) => answered.map_err(|_| stopped())?,
             Err(_) => Err(SubmitError::NotSealed {
                 reason: format!(
-                    "the store did not confirm within {} s; what was sent is sealed as soon as it does",
+                    "the store did not confirm within {} s; what was taken in is sealed as soon as it does",
                     self.answer_within.as_secs()
                 ),
                 retry_after: Duration::from_secs(5),

@@ -18,7 +18,7 @@ pub struct Full {
     pub capacity: u64,
 }
 
-/// A counted share of memory; requests hold one from admission to receipt.
+/// Memory, counted: a share for requests, held from admission to receipt, and as much for the records that they become.
 #[derive(Clone, Debug)]
 pub struct Pool {
     requests: Arc<Semaphore>,

@@ -377,7 +377,7 @@ impl Sealer {
                 biased;
                 () = stop.cancelled() => {
                     while let Ok(submission) = self.inbox.try_recv() {
-                        self.pend(submission, &mut pending);
+                        self.pend(submission, None, &mut pending);
                     }
                     self.settle(&mut pending).await;
                     return Wake::Stop(pending);
@@ -387,13 +387,13 @@ impl Sealer {
                     close_at = close_at.map(|at| at.min(Instant::now() + delay));
                 }
                 () = sleep_until(close_at) => return Wake::Seal(pending),
-                Some(ended) = self.doubts.looks.join_next() => self.looked(ended, &mut pending),
+                Some(ended) = self.doubts.looks.join_next_with_id() => self.looked(ended, &mut pending),
                 submission = self.inbox.recv() => match submission {
                     None => {
                         self.settle(&mut pending).await;
                         return Wake::Stop(pending);
                     }
-                    Some(submission) => self.pend(submission, &mut pending),
+                    Some(submission) => self.pend(submission, None, &mut pending),
                 },
                 () = sleep_until(self.heartbeat.map(|_| self.heartbeat_at)) => return Wake::Seal(pending),
             }
@@ -407,21 +407,23 @@ impl Sealer {
     }
 
     /// Takes a submission in, without the records that are sealed already or stand in this very batch. One that may bring again what an
-    /// earlier process sealed is taken in later.
-    fn pend(&mut self, mut submission: Submission, pending: &mut Pending) {
+    /// earlier process sealed is taken in later. `of_erased`: the newest
+    /// seal of what was left out of it before, because it was erased.
+    fn pend(&mut self, mut submission: Submission, of_erased: Option<u64>, pending: &mut Pending) {
         let LeftOut { records, newest_seal } = self.erased.leave_out(&mut submission.batch, self.clock.now().ceil_seconds());
         self.counters.add(Counts { duplicates: records, ..Counts::default() });
         self.stats.duplicates.add(records);
-        if let Some(seal) = newest_seal.filter(|_| submission.batch.records.is_empty()) {
+        let of_erased = newest_seal.max(of_erased);
+        if let Some(seal) = of_erased.filter(|_| submission.batch.records.is_empty()) {
             let _ = submission.answer.send(Ok(Receipt { seal, root: self.roots.of(seal) }));
             return;
         }
-        let Some(submission) = self.unless_in_doubt(submission) else { return };
+        let Some(submission) = self.unless_in_doubt(submission, of_erased) else { return };
         let taken = pending.take(submission, &self.dedup);
         self.counters.add(Counts { duplicates: taken.duplicates, ..Counts::default() });
         self.stats.duplicates.add(taken.duplicates);
         if let Some((seal, answer)) = taken.sealed {
-            let seal = newest_seal.map_or(seal, |of_erased| of_erased.max(seal));
+            let seal = of_erased.map_or(seal, |of_erased| of_erased.max(seal));
             let _ = answer.send(Ok(Receipt { seal, root: self.roots.of(seal) }));
         }
     }

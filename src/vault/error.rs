@@ -98,7 +98,10 @@ impl VaultError {
             ReadError::Refused { key, reason } | ReadError::Unavailable { key, reason } => {
                 VaultError::Place { doing, key: shown(&key), reason, passing }
             }
-            ReadError::TooLarge { ref key, .. } => VaultError::Place { doing, key: shown(key), reason: error.to_string(), passing },
+            // No pack, person or list of ours: whoever put it there, asking again does not help.
+            ReadError::TooLarge { key, size, limit } => {
+                VaultError::damaged(key, format!("it has {size} bytes, and nothing of more than {limit} is written there: take it away"))
+            }
         }
     }
 
@@ -121,6 +124,13 @@ impl VaultError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_too_large_is_no_object_of_ours() {
+        let error = VaultError::of_read("read", ReadError::TooLarge { key: "packs/1".into(), size: 9, limit: 8 });
+        assert!(error.is_damage() && error.is_of_one_object() && !error.is_retryable(), "{error}");
+        assert_eq!(error.to_string(), "vault object `packs/1`: it has 9 bytes, and nothing of more than 8 is written there: take it away");
+    }
 
     #[test]
     fn names_are_shown_without_what_a_terminal_obeys() {

@@ -58,7 +58,11 @@ impl Persons {
 
     /// The pseudonym of the person with this key (`H("person", realm, id)`); `fresh` makes one for whoever has none.
     pub fn pseudonym(&self, key: [u8; 32], fresh: impl FnOnce() -> [u8; 16]) -> Given {
-        self.book().entry(key).or_insert_with(|| Known::of(Given { pseudonym: fresh(), stored: false })).given
+        let mut book = self.book();
+        let known = book.entry(key).or_insert_with(|| Known::of(Given { pseudonym: fresh(), stored: false }));
+        // Nobody gives back what was asked for here.
+        known.shared |= !known.given.stored;
+        known.given
     }
 
     /// How many are known.

@@ -109,7 +109,7 @@ impl TestLog {
             dedup_window: Duration::from_secs(3600),
             dedup_bytes: 1 << 20,
             publish_interval: Duration::from_secs(10),
-            answer_within: Duration::from_secs(20),
+            answer_within: Duration::from_secs(60),
             fence: FENCE,
             configuration: "{}".into(),
             first_act: None,

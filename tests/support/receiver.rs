@@ -238,10 +238,12 @@ impl Receiver {
         self.child.id()
     }
 
-    /// One figure of its `/metrics`, by its name with labels; 0 where it does not stand there (yet).
+    /// One figure of its `/metrics`, by its name with labels; 0 where these labels do not stand there (yet).
     pub(crate) fn figure(&self, name: &str) -> u64 {
         let request = HttpRequest { method: "GET", path: "/metrics", headers: Vec::new(), body: b"", chunked: false };
         let text = String::from_utf8(http(self.api, &request).unwrap().1.body).unwrap();
+        let family = name.split('{').next().unwrap();
+        assert!(text.contains(&format!("# TYPE {family} ")), "there is no {family}");
         text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok()).unwrap_or(0)
     }
 

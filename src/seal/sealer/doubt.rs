@@ -1,11 +1,11 @@
 //! Submissions that may bring again what an earlier process sealed: they wait until the seals in question were looked at in the vault, and
 //! nobody else waits for that.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinError;
+use tokio::task::{Id, JoinError, JoinSet};
 
 use super::{RETRY_AFTER, Sealer};
 use crate::clock::UnixSeconds;
@@ -15,7 +15,7 @@ use crate::seal::pending::Pending;
 use crate::seal::{Submission, SubmitError};
 
 /// What became of a look at one seal.
-pub(super) type Look = (u64, Result<(UnixSeconds, LookedAt), String>);
+pub(super) type Look = Result<(UnixSeconds, LookedAt), String>;
 
 /// How long a writer that stops waits for looks that are under way: half of what it is given to stop.
 const SETTLE_WITHIN: Duration = Duration::from_secs(10);
@@ -24,20 +24,22 @@ const SETTLE_WITHIN: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub(super) struct Doubts {
     waiting: Vec<Waiting>,
-    seals: BTreeSet<u64>,
-    pub(super) looks: tokio::task::JoinSet<Look>,
+    /// Seals that are looked at, by the look.
+    seals: HashMap<Id, u64>,
+    pub(super) looks: JoinSet<Look>,
 }
 
 #[derive(Debug)]
 struct Waiting {
     submission: Submission,
+    /// The newest seal of what was left out of it because it was erased.
+    of_erased: Option<u64>,
     /// Seals that it waits for.
     seals: BTreeSet<u64>,
 }
 
 impl Waiting {
     fn refuse(self, reason: String) {
-        tracing::warn!(reason, "dedup.content.unasked");
         let _ = self.submission.answer.send(Err(SubmitError::NotSealed { reason, retry_after: RETRY_AFTER }));
     }
 }
@@ -57,51 +59,48 @@ fn seals_in_doubt(submission: &Submission, dedup: &Dedup) -> BTreeSet<u64> {
 
 impl Sealer {
     /// Gives a submission back, unless it is in doubt and waits now.
-    pub(super) fn unless_in_doubt(&mut self, submission: Submission) -> Option<Submission> {
+    pub(super) fn unless_in_doubt(&mut self, submission: Submission, of_erased: Option<u64>) -> Option<Submission> {
         let Some(vault) = &self.vault else { return Some(submission) };
         let seals = seals_in_doubt(&submission, &self.dedup);
         if seals.is_empty() {
             return Some(submission);
         }
-        for seal in &seals {
-            if self.doubts.seals.insert(*seal) {
-                let of_log = || Earlier::new(Arc::clone(&self.store), self.log.clone(), self.lineage.clone(), vault.clone());
-                let (seal, look) = (*seal, Arc::clone(self.earlier.get_or_insert_with(of_log)).look_at(*seal));
-                self.doubts.looks.spawn(async move { (seal, look.await) });
-            }
+        let under_way: HashSet<u64> = self.doubts.seals.values().copied().collect();
+        for seal in seals.iter().filter(|seal| !under_way.contains(seal)) {
+            let of_log = || Earlier::new(Arc::clone(&self.store), self.log.clone(), self.lineage.clone(), vault.clone());
+            let earlier = Arc::clone(self.earlier.get_or_insert_with(of_log));
+            let look = self.doubts.looks.spawn(earlier.look_at(*seal));
+            self.doubts.seals.insert(look.id(), *seal);
         }
         // Whoever does not wait any more comes again; what they sent takes no room until then.
         self.doubts.waiting.retain(|waiting| !waiting.submission.answer.is_closed());
-        self.doubts.waiting.push(Waiting { submission, seals });
+        self.doubts.waiting.push(Waiting { submission, of_erased, seals });
         None
     }
 
     /// A look has ended: takes in who waited for nothing else.
-    pub(super) fn looked(&mut self, ended: Result<Look, JoinError>, pending: &mut Pending) {
-        let waiting = std::mem::take(&mut self.doubts.waiting).into_iter().filter(|waiting| !waiting.submission.answer.is_closed());
-        match ended {
-            Ok((seal, looked)) => {
-                self.doubts.seals.remove(&seal);
-                let failed = match looked {
-                    Ok((sealed_at, looked_at)) => {
-                        self.dedup.learn(seal, sealed_at, looked_at);
-                        None
-                    }
-                    Err(reason) => Some(uncompared(&reason)),
-                };
-                for mut waiting in waiting {
-                    match (waiting.seals.remove(&seal), &failed) {
-                        (true, Some(reason)) => waiting.refuse(reason.clone()),
-                        _ if waiting.seals.is_empty() => self.pend(waiting.submission, pending),
-                        _ => self.doubts.waiting.push(waiting),
-                    }
-                }
+    pub(super) fn looked(&mut self, ended: Result<(Id, Look), JoinError>, pending: &mut Pending) {
+        let (id, looked) = match ended {
+            Ok(looked) => looked,
+            // A mistake of ours; whoever comes again has it begun anew.
+            Err(error) => (error.id(), Err(error.to_string())),
+        };
+        let Some(seal) = self.doubts.seals.remove(&id) else { return };
+        let failed = match looked {
+            Ok((sealed_at, looked_at)) => {
+                self.dedup.learn(seal, sealed_at, looked_at);
+                None
             }
-            // Which one broke off is not known, so all are begun anew by whoever comes again.
-            Err(error) => {
-                self.doubts.looks.abort_all();
-                self.doubts.seals.clear();
-                waiting.for_each(|waiting| waiting.refuse(uncompared(&error.to_string())));
+            Err(reason) => {
+                tracing::warn!(seal, reason, "dedup.content.unasked");
+                Some(uncompared(&reason))
+            }
+        };
+        for mut waiting in std::mem::take(&mut self.doubts.waiting).into_iter().filter(|waiting| !waiting.submission.answer.is_closed()) {
+            match (waiting.seals.remove(&seal), &failed) {
+                (true, Some(reason)) => waiting.refuse(reason.clone()),
+                _ if waiting.seals.is_empty() => self.pend(waiting.submission, waiting.of_erased, pending),
+                _ => self.doubts.waiting.push(waiting),
             }
         }
     }
@@ -111,7 +110,7 @@ impl Sealer {
         let until = tokio::time::Instant::now() + SETTLE_WITHIN;
         self.doubts.waiting.retain(|waiting| !waiting.submission.answer.is_closed());
         while !self.doubts.waiting.is_empty() {
-            match tokio::time::timeout_at(until, self.doubts.looks.join_next()).await {
+            match tokio::time::timeout_at(until, self.doubts.looks.join_next_with_id()).await {
                 Ok(Some(ended)) => self.looked(ended, pending),
                 Ok(None) | Err(_) => break,
             }
