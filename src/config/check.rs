@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use url::Url;
 
 use super::yaml::ConfigError;
-use super::{Config, ContentMode, Endpoint, IdentityMode, Listener, references, retention, rules, show_duration};
+use super::{Config, ContentMode, Endpoint, IdentityMode, Listener, references, retention, rules, show_duration, show_size};
 use crate::plain::{HIDDEN, SECRET_KEY};
 use crate::promote::{IdentityKey, Promoter, Scrub};
 use crate::vault::{Persons, expect_apart, resolved};
@@ -220,6 +220,16 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
              loopback address"
                 .to_owned(),
         );
+    }
+    let largest = config.receivers.grpc.iter().chain(&config.receivers.http).map(|receiver| receiver.request_bytes_max).max().unwrap_or(0);
+    // Records take up to twice their request, and what they repeat of long names besides.
+    if config.seal.pool_bytes.saturating_mul(4) < largest {
+        all.push(format!(
+            "`seal.pool_bytes` ({}) is little beside the largest request that is let in ({}): the spans and logs of a request that becomes more than \
+             eight pools are rejected for good; raise it",
+            show_size(config.seal.pool_bytes),
+            show_size(largest)
+        ));
     }
     // Each of the two in one line, however many listeners it is about.
     let reachable = |listener: &Listener| listener.endpoint.ip().is_none_or(|ip: IpAddr| !ip.is_loopback());

@@ -478,6 +478,13 @@ fn a_line_that_may_hold_a_secret_is_not_shown() {
     }
 }
 
+#[test]
+fn a_small_pool_beside_large_requests_is_warned_of() {
+    let warned = |text: &str| load(text).unwrap().warnings.iter().any(|warning| warning.contains("eight pools are rejected"));
+    assert!(warned("seal: {pool_bytes: 3MiB}") && !warned("seal: {pool_bytes: 4MiB}") && !warned(""));
+    assert!(warned("receivers: {otlp: {protocols: {http: {max_request_body_size: 128MiB}}}}\nseal: {pool_bytes: 31MiB}"));
+}
+
 /// Each of the two is said once, with every listener that it is about.
 #[test]
 fn open_listeners_are_warned_of_in_one_line_each() {
