@@ -545,6 +545,9 @@ const DEMANDS: &[(&str, &str, &str, &str, &str, &str)] = &[
     ("minimal.yaml", "127.0.0.1:14317", "spanseal.example.com:14318", PLAIN, "endpoint_wrong", "endpoint: ${env:SPANSEAL"),
     ("gateway.yaml", "127.0.0.1:15317", "127.0.0.1:14318", PLAIN, "endpoint_wrong", "SPANSEAL_GRPC_ENDPOINT_2"),
     ("good", "", "", TLS, "endpoint_wrong", "endpoint: https"),
+    // A path that spanseal does not serve, and one that something in between may take off.
+    ("good", "https://audit.example.com:4318", "http://127.0.0.1:14318/otlp", PLAIN, "endpoint_wrong", "endpoint: http"),
+    ("good", "https://audit.example.com:4318", "https://audit.example.com:14318/otlp", PLAIN, "not judged", "endpoint: http"),
     // On another host, on another port, from a variable: nobody knows.
     ("good", "", "", "http: {endpoint: '0.0.0.0:4318'}", "not judged", "endpoint: https"),
     ("good", "", "", "http: {endpoint: '127.0.0.1:4318', tls: {cert_file: s.pem, key_file: s.key}}", "not judged", "endpoint: https"),

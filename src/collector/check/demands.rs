@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 use super::exporter::At;
 use super::file::{Component, Said, items, said};
-use super::target::{self, Target, is_encrypted};
+use super::target::{self, LOGS_ENDPOINT, TRACES_ENDPOINT, Target, is_encrypted};
 use super::{Kind, Notes, Receiving};
 use crate::config::yaml::{Mark, Node, Value};
 use crate::config::{Endpoint, Listener};
@@ -29,6 +29,10 @@ pub(super) fn judge(at: &At<'_, '_>, targets: &[Target], proof: Option<&Componen
     let own = if at.is_grpc() { &receiving.grpc } else { &receiving.http };
     for target in targets {
         port(at, target, receiving, notes);
+        if let Some(own) = receiving.http.as_ref().filter(|_| !at.is_grpc()) {
+            let is_straight = receiving.is_configured && way(target, &own.endpoint) == Way::Straight;
+            path(at, target, if is_straight { Way::Straight } else { Way::Perhaps }, notes);
+        }
     }
     if proof.is_some_and(|proof| proof.kind() == "bearertokenauth") {
         sends_token(at, targets, notes);
@@ -111,7 +115,7 @@ fn reaches(target: &Target, own: &Endpoint) -> Option<bool> {
 struct Differs {
     kind: Kind,
     mark: Mark,
-    says: &'static str,
+    says: String,
     /// What in between would make it right.
     unless: &'static str,
     instead: &'static str,
@@ -121,7 +125,7 @@ impl Differs {
     /// What is sure is found, everything else is told.
     fn say(&self, at: &At<'_, '_>, way: Way, notes: &mut Notes) {
         match way {
-            Way::Straight => notes.found(self.kind, self.mark, at.id(), self.says, self.instead),
+            Way::Straight => notes.found(self.kind, self.mark, at.id(), &self.says, self.instead),
             Way::Perhaps => notes.unjudged(self.mark, at.id(), format!("{}, unless something in between {}", self.says, self.unless)),
         }
     }
@@ -186,6 +190,67 @@ fn port(at: &At<'_, '_>, target: &Target, receiving: &Receiving, notes: &mut Not
     notes.found(Kind::EndpointWrong, mark, at.id(), format!("`{text}`: {wrong}, so nothing arrives"), instead);
 }
 
+/// The paths at which spanseal takes OTLP/HTTP.
+const TRACES: &str = "/v1/traces";
+const LOGS: &str = "/v1/logs";
+
+/// What stands behind the port. The exporter adds the path of a signal to the whole `endpoint`, to a query too; an address for one signal counts
+/// whole, and there a query changes nothing.
+fn path(at: &At<'_, '_>, target: &Target, way: Way, notes: &mut Notes) {
+    if !matches!(target.scheme.as_str(), "http" | "https") {
+        // Which was found already.
+        return;
+    }
+    let own = target.path.split(['?', '#']).next().unwrap_or_default();
+    let (text, mark, key) = (&target.text, target.mark, target.key);
+    let of_signal = match key {
+        TRACES_ENDPOINT => Some(TRACES),
+        LOGS_ENDPOINT => Some(LOGS),
+        _ => None,
+    };
+    let is_right = of_signal.map_or(matches!(target.path.as_str(), "" | "/"), |wanted| own == wanted);
+    if is_right {
+        return;
+    }
+    let differs = match of_signal {
+        // What ends so nothing in between makes right.
+        None if [TRACES, LOGS].iter().any(|whole| own.trim_end_matches('/').ends_with(whole)) => {
+            let says = format!("`{text}`: the exporter adds {TRACES} and {LOGS} itself, so nothing arrives at this path");
+            return notes.found(Kind::EndpointWrong, mark, at.id(), says, ALONE);
+        }
+        Some(wanted) if !own.ends_with(wanted) => {
+            let says =
+                format!("`{key}` counts whole, and spanseal takes this signal at {wanted} alone: what is sent there is refused for good");
+            let instead = format!("the address with {wanted}, or `endpoint` without a path in its place");
+            return notes.found(Kind::EndpointWrong, mark, at.id(), says, instead);
+        }
+        None => Differs {
+            kind: Kind::EndpointWrong,
+            mark,
+            says: format!(
+                "`{text}` has something behind the port, and the exporter adds {TRACES} and {LOGS} to all of it: spanseal takes nothing at such a \
+                 path, and the Collector drops it"
+            ),
+            unless: "takes it off again",
+            instead: ALONE,
+        },
+        Some(wanted) => Differs {
+            kind: Kind::EndpointWrong,
+            mark,
+            says: format!(
+                "`{key}` counts whole, and has more before {wanted}: spanseal takes this signal at {wanted} alone, and the Collector drops what is \
+                 sent there"
+            ),
+            unless: "takes it off again",
+            instead: "the address and this path alone, or `endpoint` without a path in its place",
+        },
+    };
+    differs.say(at, way, notes);
+}
+
+/// What to write instead of an address with a path.
+const ALONE: &str = "the address alone, as in http://127.0.0.1:4318";
+
 fn encryption(at: &At<'_, '_>, target: &Target, own: &Listener, notes: &mut Notes) {
     let way = way(target, &own.endpoint);
     let mark = if at.is_written(&["tls"]) && at.is_grpc() { at.place(&["tls"]) } else { target.mark };
@@ -193,21 +258,21 @@ fn encryption(at: &At<'_, '_>, target: &Target, own: &Listener, notes: &mut Note
         (Some(_), Some(false)) => Differs {
             kind: Kind::TlsDiffers,
             mark,
-            says: "sends plain text, and spanseal takes TLS alone: nothing arrives",
+            says: "sends plain text, and spanseal takes TLS alone: nothing arrives".to_owned(),
             unless: "encrypts it",
             instead: "`tls: {ca_file: ...}` and no `insecure`; with the HTTP exporter an `https://` address",
         },
         (None, Some(true)) => Differs {
             kind: Kind::TlsDiffers,
             mark,
-            says: "sends TLS, and spanseal takes plain text: nothing arrives",
+            says: "sends TLS, and spanseal takes plain text: nothing arrives".to_owned(),
             unless: "ends TLS",
             instead: "`tls` with `cert_file` and `key_file` for this listener in spanseal's configuration; on one machine plain text will do",
         },
         (Some(tls), Some(true)) if tls.client_ca_file.is_some() && !shows_certificate(at) => Differs {
             kind: Kind::CertificateMissing,
             mark,
-            says: "shows no certificate, and spanseal asks for one (`client_ca_file`): nothing is taken",
+            says: "shows no certificate, and spanseal asks for one (`client_ca_file`): nothing is taken".to_owned(),
             unless: "shows one",
             instead: "`cert_file` and `key_file` under `tls`",
         },
@@ -296,7 +361,8 @@ fn authorization(headers: Option<&Node>) -> Header {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{GRPC, checked_with, kinds, listening};
+    use super::super::Report;
+    use super::super::tests::{GRPC, HTTP, checked_with, kinds, listening};
     use super::*;
     use crate::config::Tls;
 
@@ -374,6 +440,58 @@ service:
         for endpoint in ["127.0.0.2:14317", "unix:///run/spanseal.sock"] {
             let report = checked_with(&GRPC.replace("KIND", "otlp_grpc").replace("ENDPOINT", endpoint), &unknown);
             assert_eq!(kinds(&report), "", "{endpoint}: {report:#?}");
+        }
+    }
+
+    /// Scenario: an exporter of OTLP/HTTP whose address has something behind the port. Guarantee: found where spanseal itself is spoken to and takes
+    /// nothing at what becomes of it, told where something in between may take it off, and shown nowhere.
+    #[test]
+    fn paths_that_spanseal_does_not_serve_are_found() {
+        let with = |address: &str, receiving: &Receiving| {
+            checked_with(&HTTP.replace("endpoint: http://127.0.0.1:14318", address).replace("MORE", "").replace(", QUEUE", ""), receiving)
+        };
+        let own = listening(14317, 14318);
+        let unknown = Receiving { is_configured: false, ..own.clone() };
+        for (behind, is_right) in [
+            ("", true),
+            ("/", true),
+            ("/otlp", false),
+            ("/v1", false),
+            ("//", false),
+            ("?hush=y", false),
+            ("?", false),
+            ("#hush", false),
+            ("/?hush=/", false),
+            ("/otlp/v1/tracesx", false),
+            ("/hush@example.com", false),
+        ] {
+            let straight = with(&format!("endpoint: 'http://127.0.0.1:14318{behind}'"), &own);
+            assert_eq!(kinds(&straight), if is_right { "" } else { "endpoint_wrong" }, "{behind}: {straight:#?}");
+            assert!(!format!("{straight:?}").contains("hush"), "{behind}: {straight:#?}");
+            let perhaps = with(&format!("endpoint: 'https://seal.example.com:14318{behind}'"), &own);
+            let is_told = |report: &Report| report.unjudged.iter().any(|told| told.line == 6 && told.says.contains("behind the port"));
+            assert_eq!((kinds(&perhaps).as_str(), is_told(&perhaps)), ("", !is_right), "{behind}: {perhaps:#?}");
+            // Without a configuration of spanseal nobody knows who listens there.
+            let perhaps = with(&format!("endpoint: 'http://127.0.0.1:14318{behind}'"), &unknown);
+            assert_eq!((kinds(&perhaps).as_str(), is_told(&perhaps)), ("", !is_right), "{behind}: {perhaps:#?}");
+        }
+        // Of one signal; a query changes nothing there.
+        for (traces, logs, expected) in [
+            ("/v1/traces", "/v1/logs", ""),
+            ("/v1/traces?hush=y", "/v1/logs", ""),
+            ("/x/v1/traces", "/v1/logs", "endpoint_wrong"),
+            ("/v1/traces", "/x/v1/logs", "endpoint_wrong"),
+            ("/v1/traces", "/v1/logs/", "endpoint_wrong"),
+            ("/v1/traces", "/v1/traces", "endpoint_wrong"),
+            ("", "/v1/logs", "endpoint_wrong"),
+        ] {
+            let address = |host: &str| format!("traces_endpoint: '{host}{traces}'\n    logs_endpoint: '{host}{logs}'");
+            let straight = with(&address("http://127.0.0.1:14318"), &own);
+            assert_eq!(kinds(&straight), expected, "{traces} {logs}: {straight:#?}");
+            let perhaps = with(&address("https://seal.example.com:14318"), &own);
+            let is_told = perhaps.unjudged.iter().any(|told| told.says.contains("has more before"));
+            let is_before = traces.starts_with("/x") || logs.starts_with("/x");
+            assert_eq!((kinds(&perhaps).as_str(), is_told), (if is_before { "" } else { expected }, is_before), "{perhaps:#?}");
         }
     }
 }

@@ -343,10 +343,7 @@ pub(super) fn judge(file: &File<'_>, exporter: &Component<'_>, receiving: &Recei
             target::note_static(exporter, notes);
             target::balanced(&own, notes)
         }
-        false => {
-            paths(&own, notes);
-            target::named(&own, file, notes)
-        }
+        false => target::named(&own, file, notes),
     };
     target::judge_encryption(&sending, &targets, notes);
     demands::judge(&sending, &targets, authenticator(&sending, file, notes), receiving, notes);
@@ -487,23 +484,6 @@ fn encoding(at: &At<'_, '_>, receiving: &Receiving, notes: &mut Notes) {
         }
         Said::Unknown(mark) => notes.unjudged(mark, at.id(), "`encoding` is not known here: JSON may be larger than spanseal takes"),
         Said::Nothing => {}
-    }
-}
-
-/// Addresses of the HTTP exporter for one signal, which count whole.
-fn paths(at: &At<'_, '_>, notes: &mut Notes) {
-    for (key, path) in [("traces_endpoint", "/v1/traces"), ("logs_endpoint", "/v1/logs")] {
-        match at.said(&[key]) {
-            Said::Is(text, mark) if !at.is_grpc() && !text.ends_with(path) => notes.found(
-                Kind::EndpointWrong,
-                mark,
-                at.id(),
-                format!("`{key}` counts whole, and spanseal takes this signal at {path} alone: what is sent there is refused for good"),
-                format!("the address with {path}, or `endpoint` without a path in its place"),
-            ),
-            Said::Unknown(mark) => notes.unjudged(mark, at.id(), format!("`{key}` is not known here")),
-            Said::Is(..) | Said::Nothing => {}
-        }
     }
 }
 

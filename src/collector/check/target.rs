@@ -6,10 +6,17 @@ use super::exporter::At;
 use super::file::{Component, File, Said, Section, items, said};
 use super::{Kind, Notes};
 use crate::config::yaml::{Mark, Node, Value};
-use crate::plain::place_without_secrets;
+use crate::plain::{HIDDEN, place_without_secrets};
 
 /// Port of a replica that is named without one, for the load-balancing exporter.
 const BALANCED_PORT: u16 = 4317;
+
+/// Where an address stands that the exporter of OTLP/HTTP adds a path to for each signal.
+pub(super) const ENDPOINT: &str = "endpoint";
+/// The same for one signal, which counts whole.
+pub(super) const TRACES_ENDPOINT: &str = "traces_endpoint";
+pub(super) const LOGS_ENDPOINT: &str = "logs_endpoint";
+const KEYS: [&str; 3] = [ENDPOINT, TRACES_ENDPOINT, LOGS_ENDPOINT];
 
 /// An address that is sent to.
 pub(super) struct Target {
@@ -19,8 +26,10 @@ pub(super) struct Target {
     /// The host; empty where only the Collector finds it.
     pub(super) host: String,
     pub(super) port: Option<u16>,
-    /// What stands behind the host and the port and the sign that ends them, which is not shown.
-    pub(super) path: Option<String>,
+    /// What stands behind the host and the port, with the sign that ends them; it is not shown.
+    pub(super) path: String,
+    /// The key that it stands at.
+    pub(super) key: &'static str,
     pub(super) scheme: String,
     pub(super) loopback: bool,
     /// Whether a variable has a part in it, so that another machine may have another.
@@ -58,21 +67,24 @@ fn target(text: &str, mark: Mark) -> Target {
     let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
     let slashes = rest.len() - rest.trim_start_matches('/').len();
     let (slashes, rest) = rest.split_at(slashes);
-    // Credentials do not belong there, and where they stand all the same they are not repeated.
-    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
     let asked = ASKING.contains(&scheme) && slashes.is_empty();
+    // Credentials do not belong there, and where they stand all the same they are not repeated. Behind a path there are none; whether somebody meant
+    // some is not known, so that nothing of it is.
+    let is_of_path = !asked && scheme != "unix" && rest.contains('@') && !authority_of(rest).contains('@');
+    let rest = rest.rsplit_once('@').filter(|_| !is_of_path).map_or(rest, |(_, rest)| rest);
     let (asks, address) = match asked.then(|| rest.split_once('/')) {
         None => ("", rest),
         Some(None) => (rest, ""),
         Some(Some((asks, address))) => (asks, address),
     };
-    let (authority, behind) = address.split_at(address.find(['/', '?', '#']).unwrap_or(address.len()));
+    let (authority, behind) = address.split_at(authority_of(address).len());
     let (host, port) = host_and_port(authority);
     let ip = host.parse::<IpAddr>().ok();
     let loopback = scheme == "unix" || host == "localhost" || ip.is_some_and(|ip| ip.is_loopback());
     // What stands behind the port may be a key.
     let shown = match scheme {
         "unix" => place_without_secrets(rest),
+        _ if is_of_path => HIDDEN.to_owned(),
         _ if asked && !address.is_empty() => format!("{}/{authority}", place_without_secrets(asks)),
         _ => format!("{}{authority}", place_without_secrets(asks)),
     };
@@ -81,11 +93,17 @@ fn target(text: &str, mark: Mark) -> Target {
         mark,
         host: ip.map_or_else(|| host.to_owned(), |ip| ip.to_string()),
         port,
-        path: behind.get(1..).map(str::to_owned),
+        path: behind.to_owned(),
+        key: ENDPOINT,
         scheme: scheme.to_owned(),
         loopback,
         variable: false,
     }
+}
+
+/// Host and port, and credentials before them.
+fn authority_of(address: &str) -> &str {
+    address.split(['/', '?', '#']).next().unwrap_or_default()
 }
 
 /// Where one colon stands, or brackets, the port is behind them; several colons alone are an address of IPv6.
@@ -124,7 +142,7 @@ pub(super) fn written(exporter: &Component<'_>) -> Vec<Option<Target>> {
 }
 
 fn addresses<'n>(exporter: &Component<'n>) -> impl Iterator<Item = &'n Node> {
-    let own = ["endpoint", "traces_endpoint", "logs_endpoint"].map(|key| exporter.node(&[key]));
+    let own = KEYS.map(|key| exporter.node(&[key]));
     own.into_iter().flatten().chain(items(exporter.node(&["resolver", "static", "hostnames"])))
 }
 
@@ -132,12 +150,13 @@ fn addresses<'n>(exporter: &Component<'n>) -> impl Iterator<Item = &'n Node> {
 pub(super) fn named(at: &At<'_, '_>, file: &File<'_>, notes: &mut Notes) -> Vec<Target> {
     let grpc = at.is_grpc();
     let mut targets = Vec::new();
-    for key in ["endpoint", "traces_endpoint", "logs_endpoint"] {
+    for key in KEYS {
         let Some(node) = at.node(&[key]).filter(|node| !matches!(node.value, Value::Null)) else { continue };
         let Some(target) = target_of(node) else {
             notes.unjudged(node.mark, at.id(), format!("`{key}` is not known here: neither its port nor whether it leaves the machine"));
             continue;
         };
+        let target = Target { key, ..target };
         let (text, mark) = (&target.text, target.mark);
         if grpc && target.asks_for_nothing() {
             notes.found(
@@ -156,7 +175,7 @@ pub(super) fn named(at: &At<'_, '_>, file: &File<'_>, notes: &mut Notes) -> Vec<
                 "the port of spanseal's OTLP/gRPC behind it, as in `:4317`",
             );
         }
-        if grpc && target.port.is_some() && target.path.is_some() && !target.is_socket() {
+        if grpc && target.port.is_some() && !target.path.is_empty() && !target.is_socket() {
             notes.found(
                 Kind::DoesNotStart,
                 mark,
@@ -172,17 +191,6 @@ pub(super) fn named(at: &At<'_, '_>, file: &File<'_>, notes: &mut Notes) -> Vec<
                 at.id(),
                 format!("`{text}` does not begin with http:// or https://, and OTLP/HTTP is sent to nothing else: nothing arrives"),
                 "the address with its scheme, as in http://127.0.0.1:4318",
-            );
-        }
-        let path = target.path.as_deref().unwrap_or_default().trim_end_matches('/');
-        let is_whole = ["v1/traces", "v1/logs"].iter().any(|whole| path.ends_with(whole));
-        if key == "endpoint" && !grpc && is_whole {
-            notes.found(
-                Kind::EndpointWrong,
-                mark,
-                at.id(),
-                format!("`{text}`: the exporter adds /v1/traces and /v1/logs itself, so nothing arrives at this path"),
-                "the address alone, as in http://127.0.0.1:4318",
             );
         }
         if own_addresses(file).iter().any(|(host, port)| target.is_at(host, *port)) {
@@ -205,7 +213,7 @@ pub(super) fn named(at: &At<'_, '_>, file: &File<'_>, notes: &mut Notes) -> Vec<
         }
         targets.push(target);
     }
-    if ["endpoint", "traces_endpoint", "logs_endpoint"].iter().all(|key| !at.is_written(&[key])) {
+    if KEYS.iter().all(|key| !at.is_written(&[key])) {
         let says = "names no endpoint: the Collector does not start";
         notes.found(Kind::DoesNotStart, at.component.mark, at.id(), says, "`endpoint: host:port` of spanseal");
     }
@@ -488,6 +496,8 @@ service:
             ("audit.example.com/v1?api-key=hush", "audit.example.com", None, false, "", "audit.example.com"),
             ("https://audit.example.com/v1?api-key=hush", "audit.example.com", None, false, "https", "https://audit.example.com"),
             ("audit.example.com", "audit.example.com", None, false, "", "audit.example.com"),
+            ("http://127.0.0.1:4318/x?key=me@hush", "127.0.0.1", Some(4318), true, "http", "http://***"),
+            ("http://me:hu/sh@127.0.0.1:4318", "me", None, false, "http", "http://***"),
             // Without a port the machine is the same.
             ("127.0.0.1", "127.0.0.1", None, true, "", "127.0.0.1"),
             ("localhost", "localhost", None, true, "", "localhost"),
