@@ -41,6 +41,19 @@ fn nothing_is_found_in_what_we_hand_out() {
     }
 }
 
+/// Contrib 0.153 writes the load-balancing exporter with an underscore, and takes both.
+#[test]
+fn nothing_is_found_in_a_gateway_of_a_later_version() {
+    let text = std::fs::read_to_string(otelcol::configuration("gateway.yaml")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("otelcol.yaml");
+    let text = replaced(&text, "loadbalancing", "load_balancing");
+    std::fs::write(&file, &text).unwrap();
+    let (code, report) = report(&file, &[]);
+    assert_eq!((code, kinds(&report).len(), report["unjudged"].as_array().unwrap().len()), (Some(0), 0, 0), "{report:#}");
+    assert!(report["exporters"].to_string().contains("load_balancing/spanseal"), "{report:#}");
+}
+
 /// Somebody else's file: another exporter, connectors, anchors, variables, and nothing wrong on the way to us.
 const GOOD: &str = r#"
 receivers:

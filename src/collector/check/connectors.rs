@@ -29,7 +29,7 @@ pub(super) fn judge(file: &File<'_>, way: &[&Pipeline], from: &Pipeline, notes: 
                 );
                 notes.unjudged(connector.mark, &connector.id, says);
             }
-            "roundrobin" | "round_robin" => {
+            "roundrobin" => {
                 let says = format!(
                     "gives each request to another of its pipelines in turn: what it gives to those that do not lead to spanseal{} never comes there",
                     fed.named_others()

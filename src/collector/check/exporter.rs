@@ -523,7 +523,7 @@ pub(super) fn is_started<'f, 'n>(
     Some(extension)
 }
 
-/// What a replica is chosen by: of traces, and of metrics, a key that each knows; of logs always the trace id.
+/// What a replica is chosen by: of traces, and of metrics, a key that each knows; of logs, with contrib 0.152, the trace id.
 fn routing(file: &File<'_>, at: &At<'_, '_>, notes: &mut Notes) {
     let takes = |signal: &str| pipelines::is_used_for(file, at.component, signal);
     let (key, mark) = match at.said(&["routing_key"]) {

@@ -10,6 +10,7 @@ pub(super) struct Component<'n> {
     /// `type` or `type/name`.
     pub(super) id: String,
     pub(super) mark: Mark,
+    kind: String,
     node: &'n Node,
     /// Whether `otelcol print-config` wrote it.
     printed: bool,
@@ -78,7 +79,10 @@ impl<'n> File<'n> {
         };
         let components = |section: &str| -> Result<Vec<Component<'n>>, ConfigError> {
             let members = map(&format!("`{section}`"), below(root, section))?;
-            Ok(members.iter().map(|(key, node)| Component { id: key.name.clone(), mark: key.mark, node, printed }).collect())
+            Ok(members
+                .iter()
+                .map(|(key, node)| Component { id: key.name.clone(), kind: kind_of(&key.name), mark: key.mark, node, printed })
+                .collect())
         };
         let mut pipelines = Vec::new();
         let service = below(root, "service").ok_or_else(|| {
@@ -128,9 +132,9 @@ impl Pipeline {
 }
 
 impl<'n> Component<'n> {
-    /// Its type.
+    /// Its type, as `kind_of` spells it.
     pub(super) fn kind(&self) -> &str {
-        self.id.split('/').next().unwrap_or_default()
+        &self.kind
     }
 
     /// What stands behind its type.
@@ -140,11 +144,11 @@ impl<'n> Component<'n> {
 
     /// An exporter of OTLP, by its name or the older one.
     pub(super) fn is_otlp(&self) -> bool {
-        self.is_grpc() || matches!(self.kind(), "otlp_http" | "otlphttp")
+        self.is_grpc() || self.kind() == "otlphttp"
     }
 
     pub(super) fn is_grpc(&self) -> bool {
-        matches!(self.kind(), "otlp_grpc" | "otlp")
+        matches!(self.kind(), "otlpgrpc" | "otlp")
     }
 
     pub(super) fn is_balancer(&self) -> bool {
@@ -234,6 +238,12 @@ impl<'n> Component<'n> {
         }
         texts
     }
+}
+
+/// The type of a component, without underscores: newer versions write with them what older ones wrote without (`load_balancing`), and the Collector
+/// takes both. So none stands in what this is compared with.
+pub(super) fn kind_of(id: &str) -> String {
+    id.split('/').next().unwrap_or_default().replace('_', "")
 }
 
 /// A member of a map.
@@ -363,5 +373,97 @@ fn references(source: &Sources, of: &str, name: &str, node: Option<&Node>) -> Re
             })
             .collect(),
         other => Err(source.error(node.mark, format!("`{name}` of `{of}` is a list of names, and {}", stands(node, other)))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Report;
+    use super::super::tests::checked;
+
+    const TEXT: &str = r#"
+receivers:
+  otlp: {protocols: {grpc: {max_recv_msg_size_mib: 14}}}
+  file_log: {}
+processors:
+  batch: {}
+  groupbytrace: {}
+  k8s_attributes: {}
+  log_dedup: {}
+  memory_limiter: {}
+  probabilistic_sampler: {sampling_percentage: 15}
+  remotetap: {}
+  resourcedetection: {}
+  tail_sampling: {}
+connectors:
+  roundrobin: {}
+extensions:
+  bearertokenauth: {filename: token}
+  file_storage: {directory: /var/lib/otelcol}
+  health_check: {}
+exporters:
+  aws_s3: {}
+  otlp/vendor: {endpoint: vendor.example.com:4317}
+  loadbalancing/one:
+    auth: {authenticator: bearertokenauth}
+    protocol: {otlp: {tls: {insecure: true}, auth: {authenticator: bearertokenauth}}}
+    sending_queue: {storage: file_storage}
+    resolver: {static: {hostnames: [127.0.0.1:14317]}}
+  otlp_http/one: {endpoint: http://127.0.0.1:14318, sending_queue: {storage: file_storage}}
+service:
+  extensions: [bearertokenauth, file_storage, health_check]
+  pipelines:
+    traces/in:
+      receivers: [otlp]
+      processors: [groupbytrace, k8s_attributes, memory_limiter, probabilistic_sampler, remotetap, resourcedetection, tail_sampling]
+      exporters: [roundrobin]
+    traces/one: {receivers: [roundrobin], exporters: [loadbalancing/one, otlp/vendor]}
+    traces/two: {receivers: [roundrobin], exporters: [aws_s3]}
+    logs: {receivers: [otlp], processors: [log_dedup], exporters: [loadbalancing/one, otlp_http/one, aws_s3]}
+    logs/system: {receivers: [file_log], exporters: [aws_s3]}
+"#;
+
+    /// Scenario: component types in the spelling of another version of the Collector. Guarantee: the same is said of them.
+    #[test]
+    fn types_are_known_in_every_spelling() {
+        let said = |report: Report| {
+            let places = report.findings.iter().map(|found| (found.line, found.component.clone(), found.says.clone()));
+            let remarks = report.unjudged.iter().chain(&report.notes).map(|told| (told.line, told.component.clone(), told.says.clone()));
+            (format!("{:?}", places.chain(remarks).collect::<Vec<_>>()), format!("{:?}", report.taken))
+        };
+        let (expected, taken) = said(checked(TEXT));
+        for word in [
+            "samples",
+            "holds telemetry in memory",
+            "refuses audit",
+            "makes one log of several",
+            "shows what passes",
+            "in turn",
+            "in plain text",
+        ] {
+            assert!(expected.contains(word), "{word}: {expected}");
+        }
+        assert!(taken.contains("loadbalancing/one") && taken.contains("otlp_http/one") && !taken.contains("vendor"), "{taken}");
+        for (one, other) in [
+            ("aws_s3", "awss3"),
+            ("bearertokenauth", "bearer_token_auth"),
+            ("file_log", "filelog"),
+            ("file_storage", "filestorage"),
+            ("groupbytrace", "group_by_trace"),
+            ("health_check", "healthcheck"),
+            ("k8s_attributes", "k8sattributes"),
+            ("loadbalancing", "load_balancing"),
+            ("log_dedup", "logdedup"),
+            ("memory_limiter", "memorylimiter"),
+            ("otlp_http", "otlphttp"),
+            ("probabilistic_sampler", "probabilisticsampler"),
+            ("remotetap", "remote_tap"),
+            ("resourcedetection", "resource_detection"),
+            ("roundrobin", "round_robin"),
+            ("tail_sampling", "tailsampling"),
+        ] {
+            let (all, taken_too) = said(checked(&TEXT.replace(one, other)));
+            assert_eq!((all.replace(other, one), taken_too.replace(other, one)), (expected.replace(other, one), taken.clone()), "{other}");
+        }
     }
 }
