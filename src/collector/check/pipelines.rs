@@ -89,7 +89,7 @@ pub(super) fn judge(file: &File<'_>, exporters: &[&Component<'_>], receiving: &R
         logs_balanced(pipeline, exporters, notes);
         let mut said = notes.beside();
         processors_judged(file, pipeline, receiving, &mut said);
-        connectors::judge(file, &way, pipeline, &mut said);
+        connectors::judge(file, &way, exporters, pipeline, receiving, &mut said);
         judged.push(Judged { pipeline, said });
     }
     // That nothing leads to spanseal was found with the exporter that is used nowhere.
