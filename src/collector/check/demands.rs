@@ -81,19 +81,9 @@ pub(super) fn leads_to(exporter: &Component<'_>, receiving: &Receiving) -> Leads
     if !written.is_empty() && written.iter().all(is_told) { Leads::Elsewhere } else { Leads::Unknown }
 }
 
-/// The port that is spoken to; HTTP has one where none is written.
-fn port_of(target: &Target) -> Option<u16> {
-    let of_scheme = match target.scheme.as_str() {
-        "https" => Some(443),
-        "http" => Some(80),
-        _ => None,
-    };
-    target.port.or(of_scheme)
-}
-
 fn way(target: &Target, own: &Endpoint) -> Way {
     let same_host = target.host == own.host || reaches(target, own) == Some(true);
-    if same_host && own.port != 0 && port_of(target) == Some(own.port) { Way::Straight } else { Way::Perhaps }
+    if same_host && own.port != 0 && target.spoken_port() == Some(own.port) { Way::Straight } else { Way::Perhaps }
 }
 
 /// Whether an address of the Collector's own machine reaches a listener there; `None` where it is none, or is not known. One address of a
@@ -148,7 +138,7 @@ fn port(at: &At<'_, '_>, target: &Target, receiving: &Receiving, notes: &mut Not
         let instead = format!("the other exporter, or `{key}` under `receivers.otlp.protocols` of spanseal's configuration");
         return notes.found(Kind::EndpointWrong, mark, at.id(), says, instead);
     };
-    if receiving.is_configured && reaches(target, &own) == Some(false) && (target.is_socket() || port_of(target) == Some(own.port)) {
+    if receiving.is_configured && reaches(target, &own) == Some(false) && (target.is_socket() || target.spoken_port() == Some(own.port)) {
         let instead = format!("`{own}`, where spanseal listens");
         let says = format!("`{text}` is another address than {own}, where spanseal listens");
         // By another machine's address something may stand in between.
@@ -162,7 +152,7 @@ fn port(at: &At<'_, '_>, target: &Target, receiving: &Receiving, notes: &mut Not
         let says = format!("`{text}` is a socket, and spanseal listens on none: right only where something in between passes it on");
         return notes.unjudged(mark, at.id(), says);
     }
-    let Some(port) = port_of(target) else { return };
+    let Some(port) = target.spoken_port() else { return };
     if own.port == port {
         if receiving.is_configured && way(target, &own) == Way::Perhaps && own.is_loopback() {
             let says = format!("spanseal listens on {own} alone: `{text}` reaches it only where something in between passes it on");
