@@ -308,8 +308,15 @@ pub(super) fn said(node: &Node) -> Said {
         Value::Null => Said::Nothing,
         // An environment without variables: defaults alone.
         Value::Scalar(raw) => match Environment::default().substitute(raw) {
-            Ok(text) if text != REDACTED && !nests(raw) && !(stands_alone(raw) && is_structure(&text)) => Said::Is(text, node.mark),
-            Ok(_) | Err(_) => Said::Unknown(node.mark),
+            Ok(text) if text == REDACTED || nests(raw) => Said::Unknown(node.mark),
+            Ok(text) if stands_alone(raw) => match of_default(&text) {
+                Some(Value::List(_) | Value::Map(_)) => Said::Unknown(node.mark),
+                // However that is written, it is one of two.
+                Some(Value::Scalar(truth)) if matches!(truth.as_str(), "true" | "false") => Said::Is(truth, node.mark),
+                Some(Value::Scalar(_) | Value::Null) | None => Said::Is(text, node.mark),
+            },
+            Ok(text) => Said::Is(text, node.mark),
+            Err(_) => Said::Unknown(node.mark),
         },
         Value::List(_) | Value::Map(_) => Said::Unknown(node.mark),
     }
@@ -355,10 +362,10 @@ fn stands_alone(raw: &str) -> bool {
     raw.starts_with("${") && raw.ends_with('}')
 }
 
-/// Whether the Collector makes a list or a map of a variable's default, which it reads as YAML.
-fn is_structure(default: &str) -> bool {
+/// What the Collector makes of a variable's default, which it reads as YAML.
+fn of_default(default: &str) -> Option<Value> {
     let source = Source { name: String::new(), text: default.to_owned() };
-    source.parse().is_ok_and(|node| matches!(node.value, Value::List(_) | Value::Map(_)))
+    source.parse().ok().map(|node| node.value)
 }
 
 fn references(source: &Sources, of: &str, name: &str, node: Option<&Node>) -> Result<Vec<Reference>, ConfigError> {
@@ -379,7 +386,7 @@ fn references(source: &Sources, of: &str, name: &str, node: Option<&Node>) -> Re
 #[cfg(test)]
 mod tests {
     use super::super::Report;
-    use super::super::tests::checked;
+    use super::super::tests::{HTTP, checked, kinds};
 
     const TEXT: &str = r#"
 receivers:
@@ -422,6 +429,21 @@ service:
     logs: {receivers: [otlp], processors: [log_dedup], exporters: [loadbalancing/one, otlp_http/one, aws_s3]}
     logs/system: {receivers: [file_log], exporters: [aws_s3]}
 "#;
+
+    /// A variable's default is read as the value itself would be.
+    #[test]
+    fn truth_is_truth_in_a_default_too() {
+        let with = |value: &str| {
+            let text = HTTP.replace("MORE", "").replace(", QUEUE", "");
+            checked(&text.replace("{max_elapsed_time: 0s}", &format!("{{max_elapsed_time: 0s, enabled: {value}}}")))
+        };
+        for (value, expected) in [("TRUE", ""), ("True", ""), ("true", ""), ("FALSE", "retry_off"), ("False", "retry_off")] {
+            for written in [value.to_owned(), format!("\"${{env:B:-{value}}}\"")] {
+                let report = with(&written);
+                assert_eq!((kinds(&report).as_str(), report.unjudged.as_slice()), (expected, &[][..]), "{written}: {report:#?}");
+            }
+        }
+    }
 
     /// Scenario: component types in the spelling of another version of the Collector. Guarantee: the same is said of them.
     #[test]
