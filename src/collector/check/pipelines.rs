@@ -514,11 +514,18 @@ fn is_somebody_elses(processor: &Component<'_>, pipeline: &Pipeline) -> bool {
     !processor.name().contains("spanseal") && !conditions.is_empty() && !conditions.iter().any(ours)
 }
 
+const EVENTS: &str = "events of spans";
+
 fn own_filter(processor: &Component<'_>, pipeline: &Pipeline, notes: &mut Notes) {
-    let (what, list) = if pipeline.signal() == "logs" { ("logs", "log_conditions") } else { ("spans", "trace_conditions") };
+    let (what, list) = match pipeline.signal() {
+        "logs" => ("logs", "log_conditions"),
+        _ if is_of_events(processor) => (EVENTS, "trace_conditions"),
+        _ => ("spans", "trace_conditions"),
+    };
+    let ours = if what == EVENTS { "Events of AI, prompts among them," } else { &format!("AI {what}") };
     let conditions: Vec<String> = conditions(processor.node(&[list])).iter().map(|condition| format!("`{}`", quoted(condition))).collect();
     let says = format!(
-        "drops {what} by a condition of your own (`{}`): {}. AI {what} that meet it never reach spanseal",
+        "drops {what} by a condition of your own (`{}`): {}. {ours} that meet it never reach spanseal",
         pipeline.id,
         conditions.join(", ")
     );
@@ -526,6 +533,16 @@ fn own_filter(processor: &Component<'_>, pipeline: &Pipeline, notes: &mut Notes)
                    what `spanseal collector filter` prints";
     notes.found(Kind::FilterDiffers, processor.place(&[list]), &processor.id, says, instead);
     condition_fails(pipeline, processor, list, notes);
+}
+
+/// Whether all that a filter drops are events of spans: each group says so, or each condition asks for one.
+fn is_of_events(processor: &Component<'_>) -> bool {
+    let groups = items(processor.node(&["trace_conditions"]));
+    let is_of_event = |group: &Node| match super::file::below(group, "context").map(said) {
+        Some(Said::Is(context, _)) if !context.is_empty() => context == "spanevent",
+        _ => conditions(Some(&Node { mark: group.mark, value: Value::List(vec![group.clone()]) })).iter().all(|c| c.contains("spanevent.")),
+    };
+    !groups.is_empty() && groups.iter().all(is_of_event)
 }
 
 /// Whether a filter is the one for this configuration.
@@ -687,6 +704,26 @@ service:
     logs/system: {receivers: [SYSTEM], exporters: [debug]}
 "#;
     const OURS: &str = "    logs: {receivers: [otlp], exporters: [otlp_grpc/spanseal]}\n";
+
+    /// A filter of span events takes prompts away, and no span.
+    #[test]
+    fn a_filter_of_events_drops_events() {
+        for (conditions, says) in [
+            ("{context: spanevent, conditions: ['name == \"gen_ai.content.prompt\"']}", "drops events of spans"),
+            ("'spanevent.name == \"gen_ai.content.prompt\"'", "drops events of spans"),
+            ("{context: span, conditions: ['name == \"x\"']}", "drops spans"),
+            ("{context: spanevent, conditions: ['name == \"x\"']}, 'span.name == \"x\"'", "drops spans"),
+            ("'span.name == \"x\"'", "drops spans"),
+        ] {
+            let text = TEXT.replace("SYSTEM", "journald").replace(
+                "exporters:\n  debug",
+                &format!("processors:\n  filter: {{error_mode: ignore, trace_conditions: [{conditions}]}}\nexporters:\n  debug"),
+            );
+            let report = checked(&text.replace("{receivers: [otlp], exp", "{receivers: [otlp], processors: [filter], exp"));
+            assert_eq!(kinds(&report), "filter_differs", "{conditions}: {report:#?}");
+            assert!(report.findings[0].says.starts_with(says), "{conditions}: {report:#?}");
+        }
+    }
 
     /// Scenario: logs of the system go elsewhere, beside those of applications or without any. Guarantee: nobody is accused, and it is noted; of
     /// a receiver that applications send to it is a mistake.
