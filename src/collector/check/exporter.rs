@@ -354,9 +354,11 @@ pub(super) fn judge(file: &File<'_>, exporter: &Component<'_>, receiving: &Recei
     let replicas = target::replicas(exporter);
     if own.has_queue(notes) {
         queue(file, &own, receiving, notes);
+        batch::refused(&own, notes);
     }
     if sending.is_inner() && sending.has_queue(notes) {
         queue(file, &sending, receiving, notes);
+        batch::refused(&sending, notes);
     }
     let counts = queueing(exporter);
     if matches!(counts.queue(), Queue::On | Queue::Perhaps(_)) {
