@@ -173,7 +173,6 @@ fn late(at: &At<'_, '_>, waits: bool, notes: &mut Notes) {
 /// How many requests are on their way at once: each waits for its seal, and those that come meanwhile share the next one. A batch that waits for
 /// more makes few requests of many; then how many is enough depends on what comes.
 pub(super) fn consumers(at: &At<'_, '_>, targets: &[Target], replicas: u32, receiving: &Receiving, notes: &mut Notes) {
-    const CONSUMERS: [&str; 2] = ["sending_queue", "num_consumers"];
     let queues = matches!(at.queue(), Queue::On | Queue::Perhaps(_));
     if queues && at.batch() != Queue::Off && !matches!(at.said(&MIN_SIZE), Said::Is(text, _) if text == "0") {
         return;
@@ -199,33 +198,54 @@ pub(super) fn consumers(at: &At<'_, '_>, targets: &[Target], replicas: u32, rece
             (consumers, false)
         }
     };
-    // Of zero consumers the Collector says that it does not start.
-    let rate = rate_of(number);
-    if number == 0 || rate >= RATE_ENOUGH {
-        return;
+    let few = Few { number, rate: rate_of(number), is_by_connections, queues };
+    // Of zero consumers it was found that the Collector does not start.
+    if number > 0 && few.rate < RATE_ENOUGH {
+        few.say(at, delay, replicas, notes);
     }
-    let mark = if is_by_connections { at.place(&[CONNECTIONS]) } else { at.place(&CONSUMERS) };
-    let by = match is_by_connections {
-        true => " (over HTTP/1.1 one for each connection)",
-        false if at.is_written(&CONSUMERS) => "",
-        false => " by default",
-    };
-    let seals = match replicas {
-        1 => format!("its seal, up to {}", show_duration(delay)),
-        _ => format!("the seals of {replicas} replicas, one after another, up to {}", show_duration(delay)),
-    };
-    let what_comes_of_it = if queues { "fills the queue, and then senders wait" } else { "waits, and its senders with it," };
-    let says = format!(
-        "sends at most {number} requests at a time{by}, and each waits for {seals}: some {rate} a second get through, small ones too. What \
-         comes faster {what_comes_of_it} until they give up"
-    );
-    let more = if is_by_connections { "`max_conns_per_host: 100`, or none" } else { "`num_consumers: 100` under `sending_queue`" };
-    if rate < RATE_MIN {
-        let instead = format!("{more} (requests that wait together share a seal), or a `batch` with a `min_size`");
-        notes.found(Kind::ConsumersFew, mark, at.id(), says, instead);
-    } else {
-        let more = more.trim_end_matches(" under `sending_queue`");
-        notes.note(mark, at.id(), format!("{says}; {more} lets more through"));
+}
+
+const CONSUMERS: [&str; 2] = ["sending_queue", "num_consumers"];
+
+/// Requests that are on their way at a time, and how many a second get through so.
+struct Few {
+    number: u64,
+    rate: f64,
+    /// Whether connections are what is few, and not consumers.
+    is_by_connections: bool,
+    queues: bool,
+}
+
+impl Few {
+    /// `delay` is how long the seals of all replicas may take.
+    fn say(&self, at: &At<'_, '_>, delay: Duration, replicas: u32, notes: &mut Notes) {
+        let Few { number, rate, .. } = self;
+        let mark = if self.is_by_connections { at.place(&[CONNECTIONS]) } else { at.place(&CONSUMERS) };
+        let by = match self.is_by_connections {
+            true => " (over HTTP/1.1 one for each connection)",
+            false if at.is_written(&CONSUMERS) => "",
+            false => " by default",
+        };
+        let seals = match replicas {
+            1 => format!("its seal, up to {}", show_duration(delay)),
+            _ => format!("the seals of {replicas} replicas, one after another, up to {}", show_duration(delay)),
+        };
+        let what_comes_of_it = if self.queues { "fills the queue, and then senders wait" } else { "waits, and its senders with it," };
+        let says = format!(
+            "sends at most {number} requests at a time{by}, and each waits for {seals}: some {rate} a second get through, small ones too. What \
+             comes faster {what_comes_of_it} until they give up"
+        );
+        let more = match self.is_by_connections {
+            true => "`max_conns_per_host: 100`, or none",
+            false => "`num_consumers: 100` under `sending_queue`",
+        };
+        if *rate < RATE_MIN {
+            let instead = format!("{more} (requests that wait together share a seal), or a `batch` with a `min_size`");
+            notes.found(Kind::ConsumersFew, mark, at.id(), says, instead);
+        } else {
+            let more = more.trim_end_matches(" under `sending_queue`");
+            notes.note(mark, at.id(), format!("{says}; {more} lets more through"));
+        }
     }
 }
 

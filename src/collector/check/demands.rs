@@ -126,42 +126,56 @@ fn port(at: &At<'_, '_>, target: &Target, receiving: &Receiving, notes: &mut Not
         // Which was found already.
         return;
     }
-    let (text, mark) = (&target.text, target.mark);
-    let (own, other, of_own, of_other, key) = match at.is_grpc() {
-        true => (&receiving.grpc, &receiving.http, "OTLP/gRPC", "OTLP/HTTP", "grpc"),
-        false => (&receiving.http, &receiving.grpc, "OTLP/HTTP", "OTLP/gRPC", "http"),
+    let (own, of_own, key) = match at.is_grpc() {
+        true => (&receiving.grpc, "OTLP/gRPC", "grpc"),
+        false => (&receiving.http, "OTLP/HTTP", "http"),
     };
-    let endpoint = |listener: &Option<Listener>| listener.as_ref().map(|listener| listener.endpoint.clone());
-    let (own, other) = (endpoint(own), endpoint(other));
-    let Some(own) = own else {
+    let Some(own) = own.as_ref().map(|listener| &listener.endpoint) else {
         let says = format!("spanseal takes no {of_own} with this configuration, so nothing arrives");
         let instead = format!("the other exporter, or `{key}` under `receivers.otlp.protocols` of spanseal's configuration");
-        return notes.found(Kind::EndpointWrong, mark, at.id(), says, instead);
+        return notes.found(Kind::EndpointWrong, target.mark, at.id(), says, instead);
     };
-    if receiving.is_configured && reaches(target, &own) == Some(false) && (target.is_socket() || target.spoken_port() == Some(own.port)) {
-        let instead = format!("`{own}`, where spanseal listens");
-        let says = format!("`{text}` is another address than {own}, where spanseal listens");
-        // By another machine's address something may stand in between.
-        let is_here = own.ip().is_some_and(|ip| ip.is_loopback() || ip.is_unspecified());
-        return match is_here && !target.variable {
-            true => notes.found(Kind::EndpointWrong, mark, at.id(), format!("{says}: nothing arrives"), instead),
-            false => notes.unjudged(mark, at.id(), format!("{says}: right only where something in between passes it on")),
-        };
+    let is_at_port = target.spoken_port() == Some(own.port);
+    if receiving.is_configured && reaches(target, own) == Some(false) && (target.is_socket() || is_at_port) {
+        return other_address(at, target, own, notes);
     }
+    let text = &target.text;
     if target.is_socket() {
         let says = format!("`{text}` is a socket, and spanseal listens on none: right only where something in between passes it on");
-        return notes.unjudged(mark, at.id(), says);
+        return notes.unjudged(target.mark, at.id(), says);
     }
+    if !is_at_port {
+        return other_port(at, target, own, receiving, notes);
+    }
+    if receiving.is_configured && way(target, own) == Way::Perhaps && own.is_loopback() {
+        let says = format!("spanseal listens on {own} alone: `{text}` reaches it only where something in between passes it on");
+        notes.unjudged(target.mark, at.id(), says);
+    }
+}
+
+/// An address of this machine that does not reach the listener.
+fn other_address(at: &At<'_, '_>, target: &Target, own: &Endpoint, notes: &mut Notes) {
+    let says = format!("`{}` is another address than {own}, where spanseal listens", target.text);
+    // By another machine's address something may stand in between.
+    let is_here = own.ip().is_some_and(|ip| ip.is_loopback() || ip.is_unspecified());
+    if is_here && !target.variable {
+        let instead = format!("`{own}`, where spanseal listens");
+        notes.found(Kind::EndpointWrong, target.mark, at.id(), format!("{says}: nothing arrives"), instead);
+    } else {
+        notes.unjudged(target.mark, at.id(), format!("{says}: right only where something in between passes it on"));
+    }
+}
+
+/// A port that is not the listener's.
+fn other_port(at: &At<'_, '_>, target: &Target, own: &Endpoint, receiving: &Receiving, notes: &mut Notes) {
+    let (text, mark) = (&target.text, target.mark);
     let Some(port) = target.spoken_port() else { return };
-    if own.port == port {
-        if receiving.is_configured && way(target, &own) == Way::Perhaps && own.is_loopback() {
-            let says = format!("spanseal listens on {own} alone: `{text}` reaches it only where something in between passes it on");
-            notes.unjudged(mark, at.id(), says);
-        }
-        return;
-    }
+    let (other, of_own, of_other) = match at.is_grpc() {
+        true => (&receiving.http, "OTLP/gRPC", "OTLP/HTTP"),
+        false => (&receiving.grpc, "OTLP/HTTP", "OTLP/gRPC"),
+    };
     let wrong = match port {
-        _ if other.is_some_and(|other| other.port == port) => format!("port {port} is spanseal's for {of_other}"),
+        _ if other.as_ref().is_some_and(|other| other.endpoint.port == port) => format!("port {port} is spanseal's for {of_other}"),
         _ if port == receiving.api_port => format!("port {port} is spanseal's API, which takes no telemetry"),
         _ if !receiving.is_configured || own.port == 0 => return,
         // Of a container that listens everywhere another port may be the outer one.
