@@ -75,8 +75,8 @@ fn apart(file: &File<'_>, exporters: &[&Component<'_>], ours: &[&Pipeline], conn
     let all: BTreeSet<&str> = of_each.iter().flatten().copied().collect();
     if of_each.iter().any(|reached| *reached != all) {
         let says = format!(
-            "chooses between {}: where these lead to several logs, one trace may lie in several of them, and what is sent again by another way is not \
-             recognised",
+            "chooses between {}: where these lead to several logs, one trace may lie in several of them, and what is sent again by another way \
+             is not recognised",
             listed(all)
         );
         notes.note(connector.mark, &connector.id, says);
@@ -139,10 +139,11 @@ impl Routing<'_, '_> {
         }
         let ways = self.ways();
         if !ways.some && (ways.rest.is_some() || self.routes().next().is_some()) {
-            let says = format!(
-                "nothing that comes to it goes on to {}: no route that anything takes leads there, and what takes none does not either",
-                listed(fed.ours)
-            );
+            let why = match self.leads_there() {
+                true => "what leads there takes nothing, because a route before it takes everything, or because it is of another signal",
+                false => "no route leads there, and no `default_pipelines`",
+            };
+            let says = format!("nothing that comes to it goes on to {}: {why}", listed(fed.ours));
             return notes.found(Kind::RouteDrops, mark, id, says, format!("`default_pipelines: [{}]`, and no route before it", fed.first));
         }
         self.statements(notes);
@@ -174,6 +175,12 @@ impl Routing<'_, '_> {
                         it to the `default_pipelines`";
             notes.unjudged(connector.mark, id, says);
         }
+    }
+
+    /// Whether spanseal is named at all, in whatever route.
+    fn leads_there(&self) -> bool {
+        let routes = items(self.connector.node(&["table"])).iter().map(|route| below(route, "pipelines"));
+        routes.chain([self.connector.node(&DEFAULT)]).filter_map(pipelines).any(|to| !to.is_disjoint(self.fed.ours))
     }
 
     /// The routes that something of this signal may take: those of another context take nothing, and behind one that takes all nothing is left.
@@ -248,8 +255,8 @@ impl Routing<'_, '_> {
                 notes.found(Kind::EvidenceCut, route.mark, id, says, "`condition` in its place, which chooses the way and changes nothing");
             } else {
                 let says = format!(
-                    "`{function}` takes something away from what goes elsewhere: whether spans or logs that share it still come to spanseal with it is \
-                     not known here"
+                    "`{function}` takes something away from what goes elsewhere: whether spans or logs that share it still come to spanseal with \
+                     it is not known here"
                 );
                 notes.unjudged(route.mark, id, says);
             }
@@ -413,7 +420,10 @@ service:
         ] {
             let routes: Vec<&str> = routes.iter().map(String::as_str).collect();
             let (kinds, says, _) = with(default, &routes);
-            assert!(kinds == "route_drops" && says.starts_with("nothing that comes to it"), "{default}{routes:?}: {kinds} {says}");
+            let why =
+                if format!("{default}{routes:?}").contains("spanseal") { "what leads there takes nothing" } else { "no route leads there" };
+            let is_said = says.starts_with("nothing that comes to it") && says.contains(why);
+            assert!(kinds == "route_drops" && is_said, "{default}{routes:?}: {kinds} {says}");
         }
         // Of another signal a route takes nothing.
         let log = to(&format!("context: log, {ALL}"), "spanseal");
@@ -446,8 +456,8 @@ service:
         }
     }
 
-    /// Scenario: connectors that choose one of their pipelines, and all of them lead to spanseal. Guarantee: nothing is called lost; that there may be
-    /// several logs is noted.
+    /// Scenario: connectors that choose one of their pipelines, and all of them lead to spanseal. Guarantee: nothing is called lost; that there
+    /// may be several logs is noted.
     #[test]
     fn one_of_several_ways_to_spanseal_is_one() {
         for connector in ["failover: {priority_levels: [[traces/spanseal], [traces/backend]]}", "roundrobin: {}"] {

@@ -232,7 +232,7 @@ fn path(at: &At<'_, '_>, target: &Target, way: Way, notes: &mut Notes) {
             kind: Kind::EndpointWrong,
             mark,
             says: format!(
-                "`{text}` has something behind the port, and the exporter adds {TRACES} and {LOGS} to all of it: spanseal takes nothing at such a \
+                "`{text}` has a path or a query behind it, and the exporter adds {TRACES} and {LOGS} to all of it: spanseal takes nothing at such a \
                  path, and the Collector drops it"
             ),
             unless: "takes it off again",
@@ -473,7 +473,7 @@ service:
             assert_eq!(kinds(&straight), if is_right { "" } else { "endpoint_wrong" }, "{behind}: {straight:#?}");
             assert!(!format!("{straight:?}").contains("hush"), "{behind}: {straight:#?}");
             let perhaps = with(&format!("endpoint: 'https://seal.example.com:14318{behind}'"), &own);
-            let is_told = |report: &Report| report.unjudged.iter().any(|told| told.line == 6 && told.says.contains("behind the port"));
+            let is_told = |report: &Report| report.unjudged.iter().any(|told| told.line == 6 && told.says.contains("a path or a query"));
             assert_eq!((kinds(&perhaps).as_str(), is_told(&perhaps)), ("", !is_right), "{behind}: {perhaps:#?}");
             // Without a configuration of spanseal nobody knows who listens there.
             let perhaps = with(&format!("endpoint: 'http://127.0.0.1:14318{behind}'"), &unknown);

@@ -315,8 +315,8 @@ fn logs_balanced(pipeline: &Pipeline, exporters: &[&Component<'_>], notes: &mut 
                 reference.mark,
                 &reference.id,
                 format!(
-                    "with contrib 0.152 sends logs one trace, scope and resource after another, each when the one before is sealed, so they crawl; what has no trace \
-                     goes to another replica each time it is tried, where it is not recognised as sent before (`{}`)",
+                    "with contrib 0.152 sends logs one trace, scope and resource after another, each when the one before is sealed, so they crawl; what \
+                     has no trace goes to another replica each time it is tried, where it is not recognised as sent before (`{}`)",
                     pipeline.id
                 ),
                 "an `otlp_grpc` exporter for logs, to one replica or to a load balancer before them",
