@@ -654,6 +654,7 @@ pub enum FilterFormat {
     after_help = "Examples:\n  spanseal collector check otelcol.yaml\n  spanseal collector check otelcol.yaml --exporter otlp_grpc/audit\n  \
     spanseal collector check otelcol.yaml --config spanseal.yaml --format json | jq '.findings[].kind'\n  \
     spanseal collector check base.yaml site.yaml            as `otelcol --config base.yaml --config site.yaml` reads them\n\n\
+    What options do and what their defaults are is judged as in Collector 0.152 (core and contrib).\n\
     `${env:NAME:-default}` counts as its default; what has none is told as not judged. The filter, ports, TLS, and that certificates and \
     tokens are shown are compared with --config; without one the filter and the ports with the defaults.\n\
     Exit codes: 0 nothing found, 1 found something (with --strict also: something could not be judged), 2 could not read it or tell which \

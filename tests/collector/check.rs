@@ -41,6 +41,19 @@ fn nothing_is_found_in_what_we_hand_out() {
     }
 }
 
+/// Contrib 0.153 writes the load-balancing exporter with an underscore, and takes both.
+#[test]
+fn nothing_is_found_in_a_gateway_of_a_later_version() {
+    let text = std::fs::read_to_string(otelcol::configuration("gateway.yaml")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("otelcol.yaml");
+    let text = replaced(&text, "loadbalancing", "load_balancing");
+    std::fs::write(&file, &text).unwrap();
+    let (code, report) = report(&file, &[]);
+    assert_eq!((code, kinds(&report).len(), report["unjudged"].as_array().unwrap().len()), (Some(0), 0, 0), "{report:#}");
+    assert!(report["exporters"].to_string().contains("load_balancing/spanseal"), "{report:#}");
+}
+
 /// Somebody else's file: another exporter, connectors, anchors, variables, and nothing wrong on the way to us.
 const GOOD: &str = r#"
 receivers:
@@ -545,6 +558,9 @@ const DEMANDS: &[(&str, &str, &str, &str, &str, &str)] = &[
     ("minimal.yaml", "127.0.0.1:14317", "spanseal.example.com:14318", PLAIN, "endpoint_wrong", "endpoint: ${env:SPANSEAL"),
     ("gateway.yaml", "127.0.0.1:15317", "127.0.0.1:14318", PLAIN, "endpoint_wrong", "SPANSEAL_GRPC_ENDPOINT_2"),
     ("good", "", "", TLS, "endpoint_wrong", "endpoint: https"),
+    // A path that spanseal does not serve, and one that something in between may take off.
+    ("good", "https://audit.example.com:4318", "http://127.0.0.1:14318/otlp", PLAIN, "endpoint_wrong", "endpoint: http"),
+    ("good", "https://audit.example.com:4318", "https://audit.example.com:14318/otlp", PLAIN, "not judged", "endpoint: http"),
     // On another host, on another port, from a variable: nobody knows.
     ("good", "", "", "http: {endpoint: '0.0.0.0:4318'}", "not judged", "endpoint: https"),
     ("good", "", "", "http: {endpoint: '127.0.0.1:4318', tls: {cert_file: s.pem, key_file: s.key}}", "not judged", "endpoint: https"),

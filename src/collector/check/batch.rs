@@ -7,7 +7,8 @@ use super::file::Said;
 use super::receivers::SDK_BATCH;
 use super::target::Target;
 use super::{Kind, Notes, Receiving};
-use crate::config::{show_duration, show_size};
+use crate::config::yaml::Value;
+use crate::config::{parse_duration, show_duration, show_size};
 
 /// How many requests a queue sends at a time where nothing is written.
 const CONSUMERS_DEFAULT: u64 = 10;
@@ -21,6 +22,8 @@ const FLUSH_MAX: Duration = Duration::from_secs(2);
 const FLUSH_LATE: Duration = Duration::from_secs(60);
 /// How much a batch waits for.
 const MIN_SIZE: [&str; 3] = ["sending_queue", "batch", "min_size"];
+/// How much it has at most.
+const MAX_SIZE: [&str; 3] = ["sending_queue", "batch", "max_size"];
 /// How many requests may become of what an SDK sends at once.
 const PARTS_MAX: u64 = 20;
 
@@ -38,7 +41,6 @@ pub(super) fn judge(at: &At<'_, '_>, receiving: &Receiving, notes: &mut Notes) {
     let too_much = format!("spanseal takes {} at once and refuses more, and a refusal of that kind is not tried again", show_size(most));
     let sizer = at.sizer();
     let bytes = matches!(&sizer, Said::Is(sizer, _) if sizer == "bytes");
-    const MAX_SIZE: [&str; 3] = ["sending_queue", "batch", "max_size"];
     let mark = at.place(&MAX_SIZE);
     match at.number(&MAX_SIZE, 0, notes) {
         None => {}
@@ -62,6 +64,78 @@ pub(super) fn judge(at: &At<'_, '_>, receiving: &Receiving, notes: &mut Notes) {
             notes.unjudged(mark, at.id(), says);
         }
         Some(_) => {}
+    }
+}
+
+/// Least of a batch where nothing is written, in what it counts.
+const MIN_SIZE_DEFAULT: i64 = 8192;
+/// Size of a queue where none is written.
+const QUEUE_SIZE_DEFAULT: i64 = 1000;
+
+const QUEUE_SIZE: [&str; 2] = ["sending_queue", "queue_size"];
+
+/// Sizes that the Collector does not start with (exporterhelper 0.152, `queuebatch`), those of a replica too. What is not known is told elsewhere.
+pub(super) fn refused(at: &At<'_, '_>, notes: &mut Notes) {
+    if at.queue() != Queue::On {
+        return;
+    }
+    for (path, default) in [(QUEUE_SIZE, QUEUE_SIZE_DEFAULT), (["sending_queue", "num_consumers"], 1)] {
+        if written(at, &path, default).is_some_and(|number| number <= 0) {
+            let says = format!("`{}` is not more than zero: the Collector does not start", path[1]);
+            notes.found(Kind::DoesNotStart, at.place(&path), at.id(), says, "a number of 1 or more, or none: then it has a default");
+        }
+    }
+    // The key alone, without a value, has what the defaults are.
+    let is_section = at.node(&["sending_queue", "batch"]).is_some_and(|node| matches!(node.value, Value::Map(_)));
+    if at.batch() == Queue::On && is_section {
+        batch_refused(at, notes);
+    }
+}
+
+fn batch_refused(at: &At<'_, '_>, notes: &mut Notes) {
+    const SIZER: [&str; 3] = ["sending_queue", "batch", "sizer"];
+    const FLUSH: [&str; 3] = ["sending_queue", "batch", "flush_timeout"];
+    let mut found = |path: &[&'static str], says: String, instead: &str| {
+        notes.found(Kind::DoesNotStart, at.place(path), at.id(), format!("{says}: the Collector does not start"), instead);
+    };
+    let text = |path: &[&'static str], default: &str| match at.said(path) {
+        Said::Is(text, _) => Some(text),
+        Said::Nothing => Some(default.to_owned()),
+        Said::Unknown(_) => None,
+    };
+    let of_queue = text(&["sending_queue", "sizer"], "requests");
+    // That of the queue counts where one is written there alone.
+    let of_batch = if at.node(&SIZER).is_some() { text(&SIZER, "items") } else { text(&["sending_queue", "sizer"], "items") };
+    if of_batch.as_deref() == Some("requests") {
+        found(&["sending_queue", "batch"], "batches count no `requests`".to_owned(), "`sizer: bytes` under `batch`");
+    }
+    let is_never =
+        |flush: &str| flush.parse::<i64>().is_ok_and(|nanos| nanos <= 0) || parse_duration(flush).is_ok_and(|flush| flush.is_zero());
+    if matches!(at.said(&FLUSH), Said::Is(flush, _) if is_never(&flush)) {
+        found(&FLUSH, "`flush_timeout` is not more than zero".to_owned(), "`flush_timeout: 200ms`");
+    }
+    let (Some(least), Some(largest)) = (written(at, &MIN_SIZE, MIN_SIZE_DEFAULT), written(at, &MAX_SIZE, 0)) else { return };
+    let least_is = if at.is_written(&MIN_SIZE) { format!("{least}") } else { format!("{least} by default") };
+    if least < 0 || largest < 0 {
+        found(if least < 0 { &MIN_SIZE } else { &MAX_SIZE }, "a size of `batch` is less than zero".to_owned(), "a number of 0 or more");
+    } else if largest > 0 && largest < least {
+        let says = format!("`max_size` is {largest}, and `min_size` is larger ({least_is})");
+        found(&MAX_SIZE, says, "`min_size: 0` beside it: no batch waits for more");
+    }
+    let is_counted_alike = of_queue.is_some() && of_queue == of_batch;
+    if let Some(queue) = written(at, &QUEUE_SIZE, QUEUE_SIZE_DEFAULT).filter(|queue| is_counted_alike && least > *queue) {
+        let says = format!("`queue_size` is {queue}, and the `min_size` of its batches, counted alike, is larger ({least_is})");
+        found(&QUEUE_SIZE, says, "a `queue_size` of many batches, or `min_size: 0` under `batch`");
+    }
+}
+
+/// A number that is known, or what holds where none is written.
+fn written(at: &At<'_, '_>, path: &[&'static str], default: i64) -> Option<i64> {
+    match at.said(path) {
+        Said::Is(text, _) => text.replace('_', "").parse().ok(),
+        Said::Nothing if at.node(path).is_some() => Some(0),
+        Said::Nothing => Some(default),
+        Said::Unknown(_) => None,
     }
 }
 
@@ -99,7 +173,6 @@ fn late(at: &At<'_, '_>, waits: bool, notes: &mut Notes) {
 /// How many requests are on their way at once: each waits for its seal, and those that come meanwhile share the next one. A batch that waits for
 /// more makes few requests of many; then how many is enough depends on what comes.
 pub(super) fn consumers(at: &At<'_, '_>, targets: &[Target], replicas: u32, receiving: &Receiving, notes: &mut Notes) {
-    const CONSUMERS: [&str; 2] = ["sending_queue", "num_consumers"];
     let queues = matches!(at.queue(), Queue::On | Queue::Perhaps(_));
     if queues && at.batch() != Queue::Off && !matches!(at.said(&MIN_SIZE), Said::Is(text, _) if text == "0") {
         return;
@@ -125,33 +198,54 @@ pub(super) fn consumers(at: &At<'_, '_>, targets: &[Target], replicas: u32, rece
             (consumers, false)
         }
     };
-    // Of zero consumers the Collector says that it does not start.
-    let rate = rate_of(number);
-    if number == 0 || rate >= RATE_ENOUGH {
-        return;
+    let few = Few { number, rate: rate_of(number), is_by_connections, queues };
+    // Of zero consumers it was found that the Collector does not start.
+    if number > 0 && few.rate < RATE_ENOUGH {
+        few.say(at, delay, replicas, notes);
     }
-    let mark = if is_by_connections { at.place(&[CONNECTIONS]) } else { at.place(&CONSUMERS) };
-    let by = match is_by_connections {
-        true => " (over HTTP/1.1 one for each connection)",
-        false if at.is_written(&CONSUMERS) => "",
-        false => " by default",
-    };
-    let seals = match replicas {
-        1 => format!("its seal, up to {}", show_duration(delay)),
-        _ => format!("the seals of {replicas} replicas, one after another, up to {}", show_duration(delay)),
-    };
-    let what_comes_of_it = if queues { "fills the queue, and then senders wait" } else { "waits, and its senders with it," };
-    let says = format!(
-        "sends at most {number} requests at a time{by}, and each waits for {seals}: some {rate} a second get through, small ones too. What \
-         comes faster {what_comes_of_it} until they give up"
-    );
-    let more = if is_by_connections { "`max_conns_per_host: 100`, or none" } else { "`num_consumers: 100` under `sending_queue`" };
-    if rate < RATE_MIN {
-        let instead = format!("{more} (requests that wait together share a seal), or a `batch` with a `min_size`");
-        notes.found(Kind::ConsumersFew, mark, at.id(), says, instead);
-    } else {
-        let more = more.trim_end_matches(" under `sending_queue`");
-        notes.note(mark, at.id(), format!("{says}; {more} lets more through"));
+}
+
+const CONSUMERS: [&str; 2] = ["sending_queue", "num_consumers"];
+
+/// Requests that are on their way at a time, and how many a second get through so.
+struct Few {
+    number: u64,
+    rate: f64,
+    /// Whether connections are what is few, and not consumers.
+    is_by_connections: bool,
+    queues: bool,
+}
+
+impl Few {
+    /// `delay` is how long the seals of all replicas may take.
+    fn say(&self, at: &At<'_, '_>, delay: Duration, replicas: u32, notes: &mut Notes) {
+        let Few { number, rate, .. } = self;
+        let mark = if self.is_by_connections { at.place(&[CONNECTIONS]) } else { at.place(&CONSUMERS) };
+        let by = match self.is_by_connections {
+            true => " (over HTTP/1.1 one for each connection)",
+            false if at.is_written(&CONSUMERS) => "",
+            false => " by default",
+        };
+        let seals = match replicas {
+            1 => format!("its seal, up to {}", show_duration(delay)),
+            _ => format!("the seals of {replicas} replicas, one after another, up to {}", show_duration(delay)),
+        };
+        let what_comes_of_it = if self.queues { "fills the queue, and then senders wait" } else { "waits, and its senders with it," };
+        let says = format!(
+            "sends at most {number} requests at a time{by}, and each waits for {seals}: some {rate} a second get through, small ones too. What \
+             comes faster {what_comes_of_it} until they give up"
+        );
+        let more = match self.is_by_connections {
+            true => "`max_conns_per_host: 100`, or none",
+            false => "`num_consumers: 100` under `sending_queue`",
+        };
+        if *rate < RATE_MIN {
+            let instead = format!("{more} (requests that wait together share a seal), or a `batch` with a `min_size`");
+            notes.found(Kind::ConsumersFew, mark, at.id(), says, instead);
+        } else {
+            let more = more.trim_end_matches(" under `sending_queue`");
+            notes.note(mark, at.id(), format!("{says}; {more} lets more through"));
+        }
     }
 }
 
@@ -256,6 +350,43 @@ mod tests {
         }
         let one = http("", "batch: {sizer: items, max_size: 1, min_size: 0}");
         assert!(one.findings[0].says.contains("512 requests"), "{one:#?}");
+    }
+
+    /// Scenario: sizes of a queue and its batches that exclude each other. Guarantee: found where the Collector does not start, and nowhere else.
+    #[test]
+    fn sizes_that_the_collector_refuses_are_found() {
+        for (queue, is_refused) in [
+            ("queue_size: 0", true),
+            ("queue_size: -1", true),
+            ("queue_size: 1", false),
+            ("sizer: requests, batch: {min_size: 0, max_size: 5000}", true),
+            ("sizer: requests, batch: {sizer: items, min_size: 0, max_size: 5000}", false),
+            ("sizer: requests, batch: {sizer: , min_size: 0, max_size: 5000}", false),
+            ("batch: {min_size: 0, max_size: 5000}", false),
+            ("batch: {sizer: requests, min_size: 0, max_size: 5000}", true),
+            ("batch: {sizer: items, max_size: 512}", true),
+            ("batch: {sizer: items, max_size: 8191}", true),
+            ("batch: {sizer: items, max_size: 8192}", false),
+            ("batch: {sizer: items, min_size: , max_size: 512}", false),
+            ("batch: {sizer: items, min_size: 513, max_size: 512}", true),
+            ("batch: {sizer: items, min_size: -1, max_size: 512}", true),
+            ("sizer: items, batch: {min_size: 1001, max_size: 9000}", true),
+            ("sizer: items, batch: {min_size: 1000, max_size: 9000}", false),
+            ("sizer: items, queue_size: 8191, batch: {max_size: 9000}", true),
+            ("sizer: items, queue_size: 8192, batch: {max_size: 9000}", false),
+            ("sizer: bytes, queue_size: 20000000, batch: {sizer: items, min_size: 9000, max_size: 9000}", false),
+            ("batch: {flush_timeout: 0, min_size: 0, max_size: 9000}", true),
+            ("batch: {flush_timeout: 0s, min_size: 0, max_size: 9000}", true),
+            ("enabled: false, queue_size: 0", false),
+            ("batch: {enabled: false, max_size: 5}", false),
+            ("queue_size: \"${env:Q}\"", false),
+            ("batch: {min_size: \"${env:M}\", max_size: 5000}", false),
+        ] {
+            let report = http("", queue);
+            assert_eq!(kinds(&report).contains("does_not_start"), is_refused, "{queue}: {report:#?}");
+        }
+        let none = checked(&HTTP.replace("MORE", "").replace("num_consumers: 100, QUEUE", "num_consumers: 0"));
+        assert_eq!(kinds(&none), "does_not_start", "{none:#?}");
     }
 
     /// An exporter that keeps its queue on disk, as a storage extension and those that are started let it.

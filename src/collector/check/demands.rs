@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 use super::exporter::At;
 use super::file::{Component, Said, items, said};
-use super::target::{self, Target, is_encrypted};
+use super::target::{self, LOGS_ENDPOINT, TRACES_ENDPOINT, Target, is_encrypted};
 use super::{Kind, Notes, Receiving};
 use crate::config::yaml::{Mark, Node, Value};
 use crate::config::{Endpoint, Listener};
@@ -29,6 +29,10 @@ pub(super) fn judge(at: &At<'_, '_>, targets: &[Target], proof: Option<&Componen
     let own = if at.is_grpc() { &receiving.grpc } else { &receiving.http };
     for target in targets {
         port(at, target, receiving, notes);
+        if let Some(own) = receiving.http.as_ref().filter(|_| !at.is_grpc()) {
+            let is_straight = receiving.is_configured && way(target, &own.endpoint) == Way::Straight;
+            path(at, target, if is_straight { Way::Straight } else { Way::Perhaps }, notes);
+        }
     }
     if proof.is_some_and(|proof| proof.kind() == "bearertokenauth") {
         sends_token(at, targets, notes);
@@ -77,19 +81,9 @@ pub(super) fn leads_to(exporter: &Component<'_>, receiving: &Receiving) -> Leads
     if !written.is_empty() && written.iter().all(is_told) { Leads::Elsewhere } else { Leads::Unknown }
 }
 
-/// The port that is spoken to; HTTP has one where none is written.
-fn port_of(target: &Target) -> Option<u16> {
-    let of_scheme = match target.scheme.as_str() {
-        "https" => Some(443),
-        "http" => Some(80),
-        _ => None,
-    };
-    target.port.or(of_scheme)
-}
-
 fn way(target: &Target, own: &Endpoint) -> Way {
     let same_host = target.host == own.host || reaches(target, own) == Some(true);
-    if same_host && own.port != 0 && port_of(target) == Some(own.port) { Way::Straight } else { Way::Perhaps }
+    if same_host && own.port != 0 && target.spoken_port() == Some(own.port) { Way::Straight } else { Way::Perhaps }
 }
 
 /// Whether an address of the Collector's own machine reaches a listener there; `None` where it is none, or is not known. One address of a
@@ -111,7 +105,7 @@ fn reaches(target: &Target, own: &Endpoint) -> Option<bool> {
 struct Differs {
     kind: Kind,
     mark: Mark,
-    says: &'static str,
+    says: String,
     /// What in between would make it right.
     unless: &'static str,
     instead: &'static str,
@@ -121,7 +115,7 @@ impl Differs {
     /// What is sure is found, everything else is told.
     fn say(&self, at: &At<'_, '_>, way: Way, notes: &mut Notes) {
         match way {
-            Way::Straight => notes.found(self.kind, self.mark, at.id(), self.says, self.instead),
+            Way::Straight => notes.found(self.kind, self.mark, at.id(), &self.says, self.instead),
             Way::Perhaps => notes.unjudged(self.mark, at.id(), format!("{}, unless something in between {}", self.says, self.unless)),
         }
     }
@@ -132,42 +126,56 @@ fn port(at: &At<'_, '_>, target: &Target, receiving: &Receiving, notes: &mut Not
         // Which was found already.
         return;
     }
-    let (text, mark) = (&target.text, target.mark);
-    let (own, other, of_own, of_other, key) = match at.is_grpc() {
-        true => (&receiving.grpc, &receiving.http, "OTLP/gRPC", "OTLP/HTTP", "grpc"),
-        false => (&receiving.http, &receiving.grpc, "OTLP/HTTP", "OTLP/gRPC", "http"),
+    let (own, of_own, key) = match at.is_grpc() {
+        true => (&receiving.grpc, "OTLP/gRPC", "grpc"),
+        false => (&receiving.http, "OTLP/HTTP", "http"),
     };
-    let endpoint = |listener: &Option<Listener>| listener.as_ref().map(|listener| listener.endpoint.clone());
-    let (own, other) = (endpoint(own), endpoint(other));
-    let Some(own) = own else {
+    let Some(own) = own.as_ref().map(|listener| &listener.endpoint) else {
         let says = format!("spanseal takes no {of_own} with this configuration, so nothing arrives");
         let instead = format!("the other exporter, or `{key}` under `receivers.otlp.protocols` of spanseal's configuration");
-        return notes.found(Kind::EndpointWrong, mark, at.id(), says, instead);
+        return notes.found(Kind::EndpointWrong, target.mark, at.id(), says, instead);
     };
-    if receiving.is_configured && reaches(target, &own) == Some(false) && (target.is_socket() || port_of(target) == Some(own.port)) {
-        let instead = format!("`{own}`, where spanseal listens");
-        let says = format!("`{text}` is another address than {own}, where spanseal listens");
-        // By another machine's address something may stand in between.
-        let is_here = own.ip().is_some_and(|ip| ip.is_loopback() || ip.is_unspecified());
-        return match is_here && !target.variable {
-            true => notes.found(Kind::EndpointWrong, mark, at.id(), format!("{says}: nothing arrives"), instead),
-            false => notes.unjudged(mark, at.id(), format!("{says}: right only where something in between passes it on")),
-        };
+    let is_at_port = target.spoken_port() == Some(own.port);
+    if receiving.is_configured && reaches(target, own) == Some(false) && (target.is_socket() || is_at_port) {
+        return other_address(at, target, own, notes);
     }
+    let text = &target.text;
     if target.is_socket() {
         let says = format!("`{text}` is a socket, and spanseal listens on none: right only where something in between passes it on");
-        return notes.unjudged(mark, at.id(), says);
+        return notes.unjudged(target.mark, at.id(), says);
     }
-    let Some(port) = port_of(target) else { return };
-    if own.port == port {
-        if receiving.is_configured && way(target, &own) == Way::Perhaps && own.is_loopback() {
-            let says = format!("spanseal listens on {own} alone: `{text}` reaches it only where something in between passes it on");
-            notes.unjudged(mark, at.id(), says);
-        }
-        return;
+    if !is_at_port {
+        return other_port(at, target, own, receiving, notes);
     }
+    if receiving.is_configured && way(target, own) == Way::Perhaps && own.is_loopback() {
+        let says = format!("spanseal listens on {own} alone: `{text}` reaches it only where something in between passes it on");
+        notes.unjudged(target.mark, at.id(), says);
+    }
+}
+
+/// An address of this machine that does not reach the listener.
+fn other_address(at: &At<'_, '_>, target: &Target, own: &Endpoint, notes: &mut Notes) {
+    let says = format!("`{}` is another address than {own}, where spanseal listens", target.text);
+    // By another machine's address something may stand in between.
+    let is_here = own.ip().is_some_and(|ip| ip.is_loopback() || ip.is_unspecified());
+    if is_here && !target.variable {
+        let instead = format!("`{own}`, where spanseal listens");
+        notes.found(Kind::EndpointWrong, target.mark, at.id(), format!("{says}: nothing arrives"), instead);
+    } else {
+        notes.unjudged(target.mark, at.id(), format!("{says}: right only where something in between passes it on"));
+    }
+}
+
+/// A port that is not the listener's.
+fn other_port(at: &At<'_, '_>, target: &Target, own: &Endpoint, receiving: &Receiving, notes: &mut Notes) {
+    let (text, mark) = (&target.text, target.mark);
+    let Some(port) = target.spoken_port() else { return };
+    let (other, of_own, of_other) = match at.is_grpc() {
+        true => (&receiving.http, "OTLP/gRPC", "OTLP/HTTP"),
+        false => (&receiving.grpc, "OTLP/HTTP", "OTLP/gRPC"),
+    };
     let wrong = match port {
-        _ if other.is_some_and(|other| other.port == port) => format!("port {port} is spanseal's for {of_other}"),
+        _ if other.as_ref().is_some_and(|other| other.endpoint.port == port) => format!("port {port} is spanseal's for {of_other}"),
         _ if port == receiving.api_port => format!("port {port} is spanseal's API, which takes no telemetry"),
         _ if !receiving.is_configured || own.port == 0 => return,
         // Of a container that listens everywhere another port may be the outer one.
@@ -186,6 +194,67 @@ fn port(at: &At<'_, '_>, target: &Target, receiving: &Receiving, notes: &mut Not
     notes.found(Kind::EndpointWrong, mark, at.id(), format!("`{text}`: {wrong}, so nothing arrives"), instead);
 }
 
+/// The paths at which spanseal takes OTLP/HTTP.
+const TRACES: &str = "/v1/traces";
+const LOGS: &str = "/v1/logs";
+
+/// What stands behind the port. The exporter adds the path of a signal to the whole `endpoint`, to a query too; an address for one signal counts
+/// whole, and there a query changes nothing.
+fn path(at: &At<'_, '_>, target: &Target, way: Way, notes: &mut Notes) {
+    if !matches!(target.scheme.as_str(), "http" | "https") {
+        // Which was found already.
+        return;
+    }
+    let own = target.path.split(['?', '#']).next().unwrap_or_default();
+    let (text, mark, key) = (&target.text, target.mark, target.key);
+    let of_signal = match key {
+        TRACES_ENDPOINT => Some(TRACES),
+        LOGS_ENDPOINT => Some(LOGS),
+        _ => None,
+    };
+    let is_right = of_signal.map_or(matches!(target.path.as_str(), "" | "/"), |wanted| own == wanted);
+    if is_right {
+        return;
+    }
+    let differs = match of_signal {
+        // What ends so nothing in between makes right.
+        None if [TRACES, LOGS].iter().any(|whole| own.trim_end_matches('/').ends_with(whole)) => {
+            let says = format!("`{text}`: the exporter adds {TRACES} and {LOGS} itself, so nothing arrives at this path");
+            return notes.found(Kind::EndpointWrong, mark, at.id(), says, ALONE);
+        }
+        Some(wanted) if !own.ends_with(wanted) => {
+            let says =
+                format!("`{key}` counts whole, and spanseal takes this signal at {wanted} alone: what is sent there is refused for good");
+            let instead = format!("the address with {wanted}, or `endpoint` without a path in its place");
+            return notes.found(Kind::EndpointWrong, mark, at.id(), says, instead);
+        }
+        None => Differs {
+            kind: Kind::EndpointWrong,
+            mark,
+            says: format!(
+                "`{text}` has a path or a query behind it, and the exporter adds {TRACES} and {LOGS} to all of it: spanseal takes nothing at such a \
+                 path, and the Collector drops it"
+            ),
+            unless: "takes it off again",
+            instead: ALONE,
+        },
+        Some(wanted) => Differs {
+            kind: Kind::EndpointWrong,
+            mark,
+            says: format!(
+                "`{key}` counts whole, and has more before {wanted}: spanseal takes this signal at {wanted} alone, and the Collector drops what is \
+                 sent there"
+            ),
+            unless: "takes it off again",
+            instead: "the address and this path alone, or `endpoint` without a path in its place",
+        },
+    };
+    differs.say(at, way, notes);
+}
+
+/// What to write instead of an address with a path.
+const ALONE: &str = "the address alone, as in http://127.0.0.1:4318";
+
 fn encryption(at: &At<'_, '_>, target: &Target, own: &Listener, notes: &mut Notes) {
     let way = way(target, &own.endpoint);
     let mark = if at.is_written(&["tls"]) && at.is_grpc() { at.place(&["tls"]) } else { target.mark };
@@ -193,21 +262,21 @@ fn encryption(at: &At<'_, '_>, target: &Target, own: &Listener, notes: &mut Note
         (Some(_), Some(false)) => Differs {
             kind: Kind::TlsDiffers,
             mark,
-            says: "sends plain text, and spanseal takes TLS alone: nothing arrives",
+            says: "sends plain text, and spanseal takes TLS alone: nothing arrives".to_owned(),
             unless: "encrypts it",
             instead: "`tls: {ca_file: ...}` and no `insecure`; with the HTTP exporter an `https://` address",
         },
         (None, Some(true)) => Differs {
             kind: Kind::TlsDiffers,
             mark,
-            says: "sends TLS, and spanseal takes plain text: nothing arrives",
+            says: "sends TLS, and spanseal takes plain text: nothing arrives".to_owned(),
             unless: "ends TLS",
             instead: "`tls` with `cert_file` and `key_file` for this listener in spanseal's configuration; on one machine plain text will do",
         },
         (Some(tls), Some(true)) if tls.client_ca_file.is_some() && !shows_certificate(at) => Differs {
             kind: Kind::CertificateMissing,
             mark,
-            says: "shows no certificate, and spanseal asks for one (`client_ca_file`): nothing is taken",
+            says: "shows no certificate, and spanseal asks for one (`client_ca_file`): nothing is taken".to_owned(),
             unless: "shows one",
             instead: "`cert_file` and `key_file` under `tls`",
         },
@@ -296,7 +365,8 @@ fn authorization(headers: Option<&Node>) -> Header {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{GRPC, checked_with, kinds, listening};
+    use super::super::Report;
+    use super::super::tests::{GRPC, HTTP, checked_with, kinds, listening};
     use super::*;
     use crate::config::Tls;
 
@@ -374,6 +444,58 @@ service:
         for endpoint in ["127.0.0.2:14317", "unix:///run/spanseal.sock"] {
             let report = checked_with(&GRPC.replace("KIND", "otlp_grpc").replace("ENDPOINT", endpoint), &unknown);
             assert_eq!(kinds(&report), "", "{endpoint}: {report:#?}");
+        }
+    }
+
+    /// Scenario: an exporter of OTLP/HTTP whose address has something behind the port. Guarantee: found where spanseal itself is spoken to and takes
+    /// nothing at what becomes of it, told where something in between may take it off, and shown nowhere.
+    #[test]
+    fn paths_that_spanseal_does_not_serve_are_found() {
+        let with = |address: &str, receiving: &Receiving| {
+            checked_with(&HTTP.replace("endpoint: http://127.0.0.1:14318", address).replace("MORE", "").replace(", QUEUE", ""), receiving)
+        };
+        let own = listening(14317, 14318);
+        let unknown = Receiving { is_configured: false, ..own.clone() };
+        for (behind, is_right) in [
+            ("", true),
+            ("/", true),
+            ("/otlp", false),
+            ("/v1", false),
+            ("//", false),
+            ("?hush=y", false),
+            ("?", false),
+            ("#hush", false),
+            ("/?hush=/", false),
+            ("/otlp/v1/tracesx", false),
+            ("/hush@example.com", false),
+        ] {
+            let straight = with(&format!("endpoint: 'http://127.0.0.1:14318{behind}'"), &own);
+            assert_eq!(kinds(&straight), if is_right { "" } else { "endpoint_wrong" }, "{behind}: {straight:#?}");
+            assert!(!format!("{straight:?}").contains("hush"), "{behind}: {straight:#?}");
+            let perhaps = with(&format!("endpoint: 'https://seal.example.com:14318{behind}'"), &own);
+            let is_told = |report: &Report| report.unjudged.iter().any(|told| told.line == 6 && told.says.contains("a path or a query"));
+            assert_eq!((kinds(&perhaps).as_str(), is_told(&perhaps)), ("", !is_right), "{behind}: {perhaps:#?}");
+            // Without a configuration of spanseal nobody knows who listens there.
+            let perhaps = with(&format!("endpoint: 'http://127.0.0.1:14318{behind}'"), &unknown);
+            assert_eq!((kinds(&perhaps).as_str(), is_told(&perhaps)), ("", !is_right), "{behind}: {perhaps:#?}");
+        }
+        // Of one signal; a query changes nothing there.
+        for (traces, logs, expected) in [
+            ("/v1/traces", "/v1/logs", ""),
+            ("/v1/traces?hush=y", "/v1/logs", ""),
+            ("/x/v1/traces", "/v1/logs", "endpoint_wrong"),
+            ("/v1/traces", "/x/v1/logs", "endpoint_wrong"),
+            ("/v1/traces", "/v1/logs/", "endpoint_wrong"),
+            ("/v1/traces", "/v1/traces", "endpoint_wrong"),
+            ("", "/v1/logs", "endpoint_wrong"),
+        ] {
+            let address = |host: &str| format!("traces_endpoint: '{host}{traces}'\n    logs_endpoint: '{host}{logs}'");
+            let straight = with(&address("http://127.0.0.1:14318"), &own);
+            assert_eq!(kinds(&straight), expected, "{traces} {logs}: {straight:#?}");
+            let perhaps = with(&address("https://seal.example.com:14318"), &own);
+            let is_told = perhaps.unjudged.iter().any(|told| told.says.contains("has more before"));
+            let is_before = traces.starts_with("/x") || logs.starts_with("/x");
+            assert_eq!((kinds(&perhaps).as_str(), is_told), (if is_before { "" } else { expected }, is_before), "{perhaps:#?}");
         }
     }
 }

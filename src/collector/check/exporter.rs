@@ -343,10 +343,7 @@ pub(super) fn judge(file: &File<'_>, exporter: &Component<'_>, receiving: &Recei
             target::note_static(exporter, notes);
             target::balanced(&own, notes)
         }
-        false => {
-            paths(&own, notes);
-            target::named(&own, file, notes)
-        }
+        false => target::named(&own, file, notes),
     };
     target::judge_encryption(&sending, &targets, notes);
     demands::judge(&sending, &targets, authenticator(&sending, file, notes), receiving, notes);
@@ -357,9 +354,11 @@ pub(super) fn judge(file: &File<'_>, exporter: &Component<'_>, receiving: &Recei
     let replicas = target::replicas(exporter);
     if own.has_queue(notes) {
         queue(file, &own, receiving, notes);
+        batch::refused(&own, notes);
     }
     if sending.is_inner() && sending.has_queue(notes) {
         queue(file, &sending, receiving, notes);
+        batch::refused(&sending, notes);
     }
     let counts = queueing(exporter);
     if matches!(counts.queue(), Queue::On | Queue::Perhaps(_)) {
@@ -490,23 +489,6 @@ fn encoding(at: &At<'_, '_>, receiving: &Receiving, notes: &mut Notes) {
     }
 }
 
-/// Addresses of the HTTP exporter for one signal, which count whole.
-fn paths(at: &At<'_, '_>, notes: &mut Notes) {
-    for (key, path) in [("traces_endpoint", "/v1/traces"), ("logs_endpoint", "/v1/logs")] {
-        match at.said(&[key]) {
-            Said::Is(text, mark) if !at.is_grpc() && !text.ends_with(path) => notes.found(
-                Kind::EndpointWrong,
-                mark,
-                at.id(),
-                format!("`{key}` counts whole, and spanseal takes this signal at {path} alone: what is sent there is refused for good"),
-                format!("the address with {path}, or `endpoint` without a path in its place"),
-            ),
-            Said::Unknown(mark) => notes.unjudged(mark, at.id(), format!("`{key}` is not known here")),
-            Said::Is(..) | Said::Nothing => {}
-        }
-    }
-}
-
 /// The extension that an exporter proves itself by; without it nothing is sent, which is told.
 fn authenticator<'f, 'n>(at: &At<'_, '_>, file: &'f File<'n>, notes: &mut Notes) -> Option<&'f Component<'n>> {
     let (name, mark) = match at.said(&["auth", "authenticator"]) {
@@ -543,7 +525,7 @@ pub(super) fn is_started<'f, 'n>(
     Some(extension)
 }
 
-/// What a replica is chosen by: of traces, and of metrics, a key that each knows; of logs always the trace id.
+/// What a replica is chosen by: of traces, and of metrics, a key that each knows; of logs, with contrib 0.152, the trace id.
 fn routing(file: &File<'_>, at: &At<'_, '_>, notes: &mut Notes) {
     let takes = |signal: &str| pipelines::is_used_for(file, at.component, signal);
     let (key, mark) = match at.said(&["routing_key"]) {

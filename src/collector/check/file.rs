@@ -10,6 +10,7 @@ pub(super) struct Component<'n> {
     /// `type` or `type/name`.
     pub(super) id: String,
     pub(super) mark: Mark,
+    kind: String,
     node: &'n Node,
     /// Whether `otelcol print-config` wrote it.
     printed: bool,
@@ -78,7 +79,10 @@ impl<'n> File<'n> {
         };
         let components = |section: &str| -> Result<Vec<Component<'n>>, ConfigError> {
             let members = map(&format!("`{section}`"), below(root, section))?;
-            Ok(members.iter().map(|(key, node)| Component { id: key.name.clone(), mark: key.mark, node, printed }).collect())
+            Ok(members
+                .iter()
+                .map(|(key, node)| Component { id: key.name.clone(), kind: kind_of(&key.name), mark: key.mark, node, printed })
+                .collect())
         };
         let mut pipelines = Vec::new();
         let service = below(root, "service").ok_or_else(|| {
@@ -128,9 +132,9 @@ impl Pipeline {
 }
 
 impl<'n> Component<'n> {
-    /// Its type.
+    /// Its type, as `kind_of` spells it.
     pub(super) fn kind(&self) -> &str {
-        self.id.split('/').next().unwrap_or_default()
+        &self.kind
     }
 
     /// What stands behind its type.
@@ -140,11 +144,11 @@ impl<'n> Component<'n> {
 
     /// An exporter of OTLP, by its name or the older one.
     pub(super) fn is_otlp(&self) -> bool {
-        self.is_grpc() || matches!(self.kind(), "otlp_http" | "otlphttp")
+        self.is_grpc() || self.kind() == "otlphttp"
     }
 
     pub(super) fn is_grpc(&self) -> bool {
-        matches!(self.kind(), "otlp_grpc" | "otlp")
+        matches!(self.kind(), "otlpgrpc" | "otlp")
     }
 
     pub(super) fn is_balancer(&self) -> bool {
@@ -236,6 +240,12 @@ impl<'n> Component<'n> {
     }
 }
 
+/// The type of a component, without underscores: newer versions write with them what older ones wrote without (`load_balancing`), and the Collector
+/// takes both. So none stands in what this is compared with.
+pub(super) fn kind_of(id: &str) -> String {
+    id.split('/').next().unwrap_or_default().replace('_', "")
+}
+
 /// A member of a map.
 pub(super) fn below<'n>(node: &'n Node, key: &str) -> Option<&'n Node> {
     match &node.value {
@@ -298,8 +308,15 @@ pub(super) fn said(node: &Node) -> Said {
         Value::Null => Said::Nothing,
         // An environment without variables: defaults alone.
         Value::Scalar(raw) => match Environment::default().substitute(raw) {
-            Ok(text) if text != REDACTED && !nests(raw) && !(stands_alone(raw) && is_structure(&text)) => Said::Is(text, node.mark),
-            Ok(_) | Err(_) => Said::Unknown(node.mark),
+            Ok(text) if text == REDACTED || nests(raw) => Said::Unknown(node.mark),
+            Ok(text) if stands_alone(raw) => match of_default(&text) {
+                Some(Value::List(_) | Value::Map(_)) => Said::Unknown(node.mark),
+                // However that is written, it is one of two.
+                Some(Value::Scalar(truth)) if matches!(truth.as_str(), "true" | "false") => Said::Is(truth, node.mark),
+                Some(Value::Scalar(_) | Value::Null) | None => Said::Is(text, node.mark),
+            },
+            Ok(text) => Said::Is(text, node.mark),
+            Err(_) => Said::Unknown(node.mark),
         },
         Value::List(_) | Value::Map(_) => Said::Unknown(node.mark),
     }
@@ -345,10 +362,10 @@ fn stands_alone(raw: &str) -> bool {
     raw.starts_with("${") && raw.ends_with('}')
 }
 
-/// Whether the Collector makes a list or a map of a variable's default, which it reads as YAML.
-fn is_structure(default: &str) -> bool {
+/// What the Collector makes of a variable's default, which it reads as YAML.
+fn of_default(default: &str) -> Option<Value> {
     let source = Source { name: String::new(), text: default.to_owned() };
-    source.parse().is_ok_and(|node| matches!(node.value, Value::List(_) | Value::Map(_)))
+    source.parse().ok().map(|node| node.value)
 }
 
 fn references(source: &Sources, of: &str, name: &str, node: Option<&Node>) -> Result<Vec<Reference>, ConfigError> {
@@ -363,5 +380,112 @@ fn references(source: &Sources, of: &str, name: &str, node: Option<&Node>) -> Re
             })
             .collect(),
         other => Err(source.error(node.mark, format!("`{name}` of `{of}` is a list of names, and {}", stands(node, other)))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Report;
+    use super::super::tests::{HTTP, checked, kinds};
+
+    const TEXT: &str = r#"
+receivers:
+  otlp: {protocols: {grpc: {max_recv_msg_size_mib: 14}}}
+  file_log: {}
+processors:
+  batch: {}
+  groupbytrace: {}
+  k8s_attributes: {}
+  log_dedup: {}
+  memory_limiter: {}
+  probabilistic_sampler: {sampling_percentage: 15}
+  remotetap: {}
+  resourcedetection: {}
+  tail_sampling: {}
+connectors:
+  roundrobin: {}
+extensions:
+  bearertokenauth: {filename: token}
+  file_storage: {directory: /var/lib/otelcol}
+  health_check: {}
+exporters:
+  aws_s3: {}
+  otlp/vendor: {endpoint: vendor.example.com:4317}
+  loadbalancing/one:
+    auth: {authenticator: bearertokenauth}
+    protocol: {otlp: {tls: {insecure: true}, auth: {authenticator: bearertokenauth}}}
+    sending_queue: {storage: file_storage}
+    resolver: {static: {hostnames: [127.0.0.1:14317]}}
+  otlp_http/one: {endpoint: http://127.0.0.1:14318, sending_queue: {storage: file_storage}}
+service:
+  extensions: [bearertokenauth, file_storage, health_check]
+  pipelines:
+    traces/in:
+      receivers: [otlp]
+      processors: [groupbytrace, k8s_attributes, memory_limiter, probabilistic_sampler, remotetap, resourcedetection, tail_sampling]
+      exporters: [roundrobin]
+    traces/one: {receivers: [roundrobin], exporters: [loadbalancing/one, otlp/vendor]}
+    traces/two: {receivers: [roundrobin], exporters: [aws_s3]}
+    logs: {receivers: [otlp], processors: [log_dedup], exporters: [loadbalancing/one, otlp_http/one, aws_s3]}
+    logs/system: {receivers: [file_log], exporters: [aws_s3]}
+"#;
+
+    /// A variable's default is read as the value itself would be.
+    #[test]
+    fn truth_is_truth_in_a_default_too() {
+        let with = |value: &str| {
+            let text = HTTP.replace("MORE", "").replace(", QUEUE", "");
+            checked(&text.replace("{max_elapsed_time: 0s}", &format!("{{max_elapsed_time: 0s, enabled: {value}}}")))
+        };
+        for (value, expected) in [("TRUE", ""), ("True", ""), ("true", ""), ("FALSE", "retry_off"), ("False", "retry_off")] {
+            for written in [value.to_owned(), format!("\"${{env:B:-{value}}}\"")] {
+                let report = with(&written);
+                assert_eq!((kinds(&report).as_str(), report.unjudged.as_slice()), (expected, &[][..]), "{written}: {report:#?}");
+            }
+        }
+    }
+
+    /// Scenario: component types in the spelling of another version of the Collector. Guarantee: the same is said of them.
+    #[test]
+    fn types_are_known_in_every_spelling() {
+        let said = |report: Report| {
+            let places = report.findings.iter().map(|found| (found.line, found.component.clone(), found.says.clone()));
+            let remarks = report.unjudged.iter().chain(&report.notes).map(|told| (told.line, told.component.clone(), told.says.clone()));
+            (format!("{:?}", places.chain(remarks).collect::<Vec<_>>()), format!("{:?}", report.taken))
+        };
+        let (expected, taken) = said(checked(TEXT));
+        for word in [
+            "samples",
+            "holds telemetry in memory",
+            "refuses audit",
+            "makes one log of several",
+            "shows what passes",
+            "in turn",
+            "in plain text",
+        ] {
+            assert!(expected.contains(word), "{word}: {expected}");
+        }
+        assert!(taken.contains("loadbalancing/one") && taken.contains("otlp_http/one") && !taken.contains("vendor"), "{taken}");
+        for (one, other) in [
+            ("aws_s3", "awss3"),
+            ("bearertokenauth", "bearer_token_auth"),
+            ("file_log", "filelog"),
+            ("file_storage", "filestorage"),
+            ("groupbytrace", "group_by_trace"),
+            ("health_check", "healthcheck"),
+            ("k8s_attributes", "k8sattributes"),
+            ("loadbalancing", "load_balancing"),
+            ("log_dedup", "logdedup"),
+            ("memory_limiter", "memorylimiter"),
+            ("otlp_http", "otlphttp"),
+            ("probabilistic_sampler", "probabilisticsampler"),
+            ("remotetap", "remote_tap"),
+            ("resourcedetection", "resource_detection"),
+            ("roundrobin", "round_robin"),
+            ("tail_sampling", "tailsampling"),
+        ] {
+            let (all, taken_too) = said(checked(&TEXT.replace(one, other)));
+            assert_eq!((all.replace(other, one), taken_too.replace(other, one)), (expected.replace(other, one), taken.clone()), "{other}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::carried::{self, Judged};
 use super::exporter::Blocks;
-use super::file::{Component, File, Pipeline, Reference, items, said, says_something};
+use super::file::{Component, File, Pipeline, Reference, items, kind_of, said, says_something};
 use super::statements::{self, mark_is_taken_off, statement_list};
 use super::{Kind, Notes, Receiving, Said, connectors, exporter, receivers};
 use crate::collector::filter::{MARK, log_condition, log_marking, span_condition, trace_marking};
@@ -13,30 +13,27 @@ use crate::plain::HIDDEN;
 use crate::promote::ottl::Filter;
 
 /// Processors that add to the resource and change nothing else.
-const HARMLESS: [&str; 2] = ["k8sattributes", "k8s_attributes"];
+const HARMLESS: [&str; 1] = ["k8sattributes"];
 /// Processors that hand over by themselves: whoever comes to them waits for what is behind them without an end, and what its sender gives up
 /// changes nothing of it.
-const WAITING: [&str; 5] = ["batch", "tail_sampling", "groupbytrace", "logdedup", "log_dedup"];
+const WAITING: [&str; 4] = ["batch", "tailsampling", "groupbytrace", "logdedup"];
 /// Processors and connectors that hand over what comes at once, in the time that its sender has.
-const PASSING: [&str; 14] = [
+const PASSING: [&str; 12] = [
     "attributes",
     "filter",
     "forward",
-    "k8s_attributes",
     "k8sattributes",
-    "memory_limiter",
-    "probabilistic_sampler",
+    "memorylimiter",
+    "probabilisticsampler",
     "redaction",
     "resource",
-    "resource_detection",
     "resourcedetection",
     "routing",
     "span",
     "transform",
 ];
 
-/// Receivers of what systems say of themselves: an application's AI telemetry comes by none of them, unless it writes it where they read. Without
-/// underscores, which newer names have.
+/// Receivers of what systems say of themselves: an application's AI telemetry comes by none of them, unless it writes it where they read.
 const OF_SYSTEMS: [&str; 14] = [
     "collectd",
     "dockerstats",
@@ -92,7 +89,7 @@ pub(super) fn judge(file: &File<'_>, exporters: &[&Component<'_>], receiving: &R
         logs_balanced(pipeline, exporters, notes);
         let mut said = notes.beside();
         processors_judged(file, pipeline, receiving, &mut said);
-        connectors::judge(file, &way, pipeline, &mut said);
+        connectors::judge(file, &way, exporters, pipeline, receiving, &mut said);
         judged.push(Judged { pipeline, said });
     }
     // That nothing leads to spanseal was found with the exporter that is used nowhere.
@@ -198,7 +195,7 @@ pub(super) enum Between<'f> {
 
 impl Between<'_> {
     fn of(component: &str) -> Between<'_> {
-        match component.split('/').next().unwrap_or_default() {
+        match kind_of(component).as_str() {
             kind if WAITING.contains(&kind) => Between::Waiting(component),
             kind if PASSING.contains(&kind) => Between::Nothing,
             _ => Between::Unknown(component),
@@ -318,8 +315,8 @@ fn logs_balanced(pipeline: &Pipeline, exporters: &[&Component<'_>], notes: &mut 
                 reference.mark,
                 &reference.id,
                 format!(
-                    "sends logs one trace, scope and resource after another, each when the one before is sealed, so they crawl; what has no trace \
-                     goes to another replica each time it is tried, where it is not recognised as sent before (`{}`)",
+                    "with contrib 0.152 sends logs one trace, scope and resource after another, each when the one before is sealed, so they crawl; what \
+                     has no trace goes to another replica each time it is tried, where it is not recognised as sent before (`{}`)",
                     pipeline.id
                 ),
                 "an `otlp_grpc` exporter for logs, to one replica or to a load balancer before them",
@@ -379,8 +376,7 @@ fn signal_judged(file: &File<'_>, way: &[&Pipeline], signal: &str, notes: &mut N
 }
 
 fn is_of_systems(receiver: &str) -> bool {
-    let kind = receiver.split('/').next().unwrap_or_default().replace('_', "");
-    OF_SYSTEMS.contains(&kind.as_str())
+    OF_SYSTEMS.contains(&kind_of(receiver).as_str())
 }
 
 fn processor_judged(
@@ -393,9 +389,9 @@ fn processor_judged(
 ) {
     let (id, mark, on) = (processor.id.as_str(), processor.mark, &pipeline.id);
     match processor.kind() {
-        "tail_sampling" => tail_sampling(processor, on, notes),
-        "probabilistic_sampler" => probabilistic(processor, pipeline, notes),
-        "logdedup" | "log_dedup" => {
+        "tailsampling" => tail_sampling(processor, on, notes),
+        "probabilisticsampler" => probabilistic(processor, pipeline, notes),
+        "logdedup" => {
             notes.found(Kind::Sampled, mark, id, format!("makes one log of several on the way to spanseal (`{on}`)"), APART);
         }
         "batch" | "groupbytrace" => notes.found(
@@ -405,7 +401,7 @@ fn processor_judged(
             format!("holds telemetry in memory after the sender was answered (`{on}`), before any queue: it is lost with the Collector"),
             "without it; batches are made behind the queue, by `sending_queue: {batch: ...}` of the exporter",
         ),
-        "memory_limiter" => notes.found(
+        "memorylimiter" => notes.found(
             Kind::Refuses,
             mark,
             id,
@@ -425,7 +421,7 @@ fn processor_judged(
         "attributes" => statements::actions(processor, "actions", on, receiving, notes),
         "resource" => statements::actions(processor, "attributes", on, receiving, notes),
         "transform" => statements::judge(processor, pipeline, receiving, notes),
-        "resourcedetection" | "resource_detection" => {
+        "resourcedetection" => {
             if !matches!(processor.said(&["override"]), Said::Is(text, _) if text == "false") {
                 notes.found(
                     Kind::EvidenceCut,
@@ -518,11 +514,18 @@ fn is_somebody_elses(processor: &Component<'_>, pipeline: &Pipeline) -> bool {
     !processor.name().contains("spanseal") && !conditions.is_empty() && !conditions.iter().any(ours)
 }
 
+const EVENTS: &str = "events of spans";
+
 fn own_filter(processor: &Component<'_>, pipeline: &Pipeline, notes: &mut Notes) {
-    let (what, list) = if pipeline.signal() == "logs" { ("logs", "log_conditions") } else { ("spans", "trace_conditions") };
+    let (what, list) = match pipeline.signal() {
+        "logs" => ("logs", "log_conditions"),
+        _ if is_of_events(processor) => (EVENTS, "trace_conditions"),
+        _ => ("spans", "trace_conditions"),
+    };
+    let ours = if what == EVENTS { "Events of AI, prompts among them," } else { &format!("AI {what}") };
     let conditions: Vec<String> = conditions(processor.node(&[list])).iter().map(|condition| format!("`{}`", quoted(condition))).collect();
     let says = format!(
-        "drops {what} by a condition of your own (`{}`): {}. AI {what} that meet it never reach spanseal",
+        "drops {what} by a condition of your own (`{}`): {}. {ours} that meet it never reach spanseal",
         pipeline.id,
         conditions.join(", ")
     );
@@ -530,6 +533,16 @@ fn own_filter(processor: &Component<'_>, pipeline: &Pipeline, notes: &mut Notes)
                    what `spanseal collector filter` prints";
     notes.found(Kind::FilterDiffers, processor.place(&[list]), &processor.id, says, instead);
     condition_fails(pipeline, processor, list, notes);
+}
+
+/// Whether all that a filter drops are events of spans: each group says so, or each condition asks for one.
+fn is_of_events(processor: &Component<'_>) -> bool {
+    let groups = items(processor.node(&["trace_conditions"]));
+    let is_of_event = |group: &Node| match super::file::below(group, "context").map(said) {
+        Some(Said::Is(context, _)) if !context.is_empty() => context == "spanevent",
+        _ => conditions(Some(&Node { mark: group.mark, value: Value::List(vec![group.clone()]) })).iter().all(|c| c.contains("spanevent.")),
+    };
+    !groups.is_empty() && groups.iter().all(is_of_event)
 }
 
 /// Whether a filter is the one for this configuration.
@@ -691,6 +704,26 @@ service:
     logs/system: {receivers: [SYSTEM], exporters: [debug]}
 "#;
     const OURS: &str = "    logs: {receivers: [otlp], exporters: [otlp_grpc/spanseal]}\n";
+
+    /// A filter of span events takes prompts away, and no span.
+    #[test]
+    fn a_filter_of_events_drops_events() {
+        for (conditions, says) in [
+            ("{context: spanevent, conditions: ['name == \"gen_ai.content.prompt\"']}", "drops events of spans"),
+            ("'spanevent.name == \"gen_ai.content.prompt\"'", "drops events of spans"),
+            ("{context: span, conditions: ['name == \"x\"']}", "drops spans"),
+            ("{context: spanevent, conditions: ['name == \"x\"']}, 'span.name == \"x\"'", "drops spans"),
+            ("'span.name == \"x\"'", "drops spans"),
+        ] {
+            let text = TEXT.replace("SYSTEM", "journald").replace(
+                "exporters:\n  debug",
+                &format!("processors:\n  filter: {{error_mode: ignore, trace_conditions: [{conditions}]}}\nexporters:\n  debug"),
+            );
+            let report = checked(&text.replace("{receivers: [otlp], exp", "{receivers: [otlp], processors: [filter], exp"));
+            assert_eq!(kinds(&report), "filter_differs", "{conditions}: {report:#?}");
+            assert!(report.findings[0].says.starts_with(says), "{conditions}: {report:#?}");
+        }
+    }
 
     /// Scenario: logs of the system go elsewhere, beside those of applications or without any. Guarantee: nobody is accused, and it is noted; of
     /// a receiver that applications send to it is a mistake.

@@ -4,9 +4,10 @@
 use super::batch::queues_of_balancer;
 use super::exporter::{At, Queue, answers_before_sealed, queueing, sending};
 use super::file::{Component, File, Pipeline, Section, says_something};
+use super::target::is_beyond;
 use super::{Kind, Notes, Receiving, Said};
+use crate::config::show_size;
 use crate::config::yaml::{Mark, Node, Value};
-use crate::config::{Endpoint, show_size};
 
 const MIB: u64 = 1024 * 1024;
 /// Size of a queue where none is written, in what it counts.
@@ -184,8 +185,7 @@ fn in_the_clear(receiver: &Component<'_>, notes: &mut Notes) {
         let path = ["protocols", limit.protocol];
         let Said::Is(text, mark) = receiver.said(&[path[0], path[1], "endpoint"]) else { continue };
         let has_tls = receiver.node(&[path[0], path[1], "tls"]).is_some_and(|node| !matches!(node.value, Value::Null));
-        let is_open = text.parse::<Endpoint>().is_ok_and(|endpoint| endpoint.ip().is_some_and(|ip| !ip.is_loopback()));
-        if is_open && !has_tls {
+        if is_beyond(&text) && !has_tls {
             let says = format!(
                 "`{text}` takes telemetry from other machines in plain text: who sees the network reads it and can send what never was"
             );
@@ -406,6 +406,29 @@ service:
         for silent in ["grpc: {middlewares: [], ", "grpc: {include_metadata: true, keepalive: {server_parameters: {time: 1s}}, "] {
             assert_eq!(with("", "grpc: {", silent).unjudged, [], "{silent}");
         }
+    }
+
+    /// Who listens on another address than that of the machine alone in plain text may be sent anything; a name is no such address.
+    #[test]
+    fn a_receiver_in_plain_text_is_noted() {
+        for (endpoint, is_open) in [
+            ("0.0.0.0:4317", true),
+            ("'[::]:4317'", true),
+            ("':4317'", true),
+            ("myhost:4317", true),
+            ("10.0.0.7:4317", true),
+            ("127.0.0.1:4317", false),
+            ("'[::1]:4317'", false),
+            ("localhost:4317", false),
+            ("'${env:HOST}:4317'", false),
+            ("/run/otel.sock, transport: unix", false),
+        ] {
+            let report = with("", "grpc: {", &format!("grpc: {{endpoint: {endpoint}, "));
+            let is_noted = report.notes.iter().any(|note| note.component == "otlp/in" && note.says.contains("in plain text"));
+            assert_eq!(is_noted, is_open, "{endpoint}: {report:#?}");
+        }
+        let tls = with("", "grpc: {", "grpc: {endpoint: myhost:4317, tls: {cert_file: c, key_file: k}, ");
+        assert!(!tls.notes.iter().any(|note| note.says.contains("in plain text")), "{tls:#?}");
     }
 
     /// Numbers as the Collector reads them.

@@ -1,7 +1,7 @@
 //! The extension that keeps an exporter's queue: whether what it holds survives a stop of the Collector, and of the machine.
 
 use super::exporter::{At, is_started};
-use super::file::{File, Said};
+use super::file::{File, Said, kind_of};
 use super::{Kind, Notes};
 use crate::config::yaml::Mark;
 
@@ -11,18 +11,18 @@ const STORAGE_DEFAULT: &str = "/var/lib/otelcol/file_storage";
 const VOLATILE: [&str; 4] = ["/tmp", "/dev/shm", "/run", "/var/run"];
 
 /// Extensions that answer whether the Collector is ready.
-const HEALTH: [&str; 2] = ["health_check", "healthcheckv2"];
+const HEALTH: [&str; 2] = ["healthcheck", "healthcheckv2"];
 
 /// The extension that a queue is kept by.
 pub(super) fn judge(file: &File<'_>, exporter: &At<'_, '_>, name: &str, mark: Mark, notes: &mut Notes) {
     let instead = "the name of one, as in `file_storage/spanseal`";
     let Some(extension) = is_started(file, exporter, name, mark, instead, notes) else { return };
-    if !file.started.iter().any(|started| HEALTH.contains(&started.id.split('/').next().unwrap_or_default())) {
+    if !file.started.iter().any(|started| HEALTH.contains(&kind_of(&started.id).as_str())) {
         let says = "the Collector may listen before this queue is open on its disk, and nothing tells whoever starts it when it is ready: \
                     `health_check` under `extensions`, and in `service.extensions`, does";
         notes.note(mark, exporter.id(), says);
     }
-    if extension.kind() != "file_storage" {
+    if extension.kind() != "filestorage" {
         return notes.unjudged(
             extension.mark,
             &extension.id,

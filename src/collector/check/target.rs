@@ -4,12 +4,20 @@ use std::net::IpAddr;
 
 use super::exporter::At;
 use super::file::{Component, File, Said, Section, items, said};
+use super::pipelines::is_used_for;
 use super::{Kind, Notes};
 use crate::config::yaml::{Mark, Node, Value};
-use crate::plain::place_without_secrets;
+use crate::plain::{HIDDEN, place_without_secrets};
 
 /// Port of a replica that is named without one, for the load-balancing exporter.
 const BALANCED_PORT: u16 = 4317;
+
+/// Where an address stands that the exporter of OTLP/HTTP adds a path to for each signal.
+pub(super) const ENDPOINT: &str = "endpoint";
+/// The same for one signal, which counts whole.
+pub(super) const TRACES_ENDPOINT: &str = "traces_endpoint";
+pub(super) const LOGS_ENDPOINT: &str = "logs_endpoint";
+const KEYS: [&str; 3] = [ENDPOINT, TRACES_ENDPOINT, LOGS_ENDPOINT];
 
 /// An address that is sent to.
 pub(super) struct Target {
@@ -19,15 +27,36 @@ pub(super) struct Target {
     /// The host; empty where only the Collector finds it.
     pub(super) host: String,
     pub(super) port: Option<u16>,
-    /// What stands behind the host and the port and the sign that ends them, which is not shown.
-    pub(super) path: Option<String>,
+    no_port: Option<NoPort>,
+    /// What stands behind the host and the port, with the sign that ends them; it is not shown.
+    pub(super) path: String,
+    /// The key that it stands at.
+    pub(super) key: &'static str,
     pub(super) scheme: String,
     pub(super) loopback: bool,
     /// Whether a variable has a part in it, so that another machine may have another.
     pub(super) variable: bool,
 }
 
+/// What stands where a port belongs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum NoPort {
+    /// A number that no port has.
+    Number,
+    Text,
+}
+
 impl Target {
+    /// The port that is spoken to; HTTP has one where none is written.
+    pub(super) fn spoken_port(&self) -> Option<u16> {
+        let of_scheme = match self.scheme.as_str() {
+            "https" => Some(443),
+            "http" => Some(80),
+            _ => None,
+        };
+        self.port.or(of_scheme.filter(|_| self.no_port.is_none()))
+    }
+
     pub(super) fn is_socket(&self) -> bool {
         self.scheme == "unix"
     }
@@ -58,21 +87,27 @@ fn target(text: &str, mark: Mark) -> Target {
     let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
     let slashes = rest.len() - rest.trim_start_matches('/').len();
     let (slashes, rest) = rest.split_at(slashes);
-    // Credentials do not belong there, and where they stand all the same they are not repeated.
-    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
     let asked = ASKING.contains(&scheme) && slashes.is_empty();
+    // Credentials do not belong there, and where they stand all the same they are not repeated. Behind a path there are none; whether somebody meant
+    // some is not known, so that nothing of it is.
+    let is_of_path = !asked && scheme != "unix" && rest.contains('@') && !authority_of(rest).contains('@');
+    let rest = rest.rsplit_once('@').filter(|_| !is_of_path).map_or(rest, |(_, rest)| rest);
     let (asks, address) = match asked.then(|| rest.split_once('/')) {
         None => ("", rest),
         Some(None) => (rest, ""),
         Some(Some((asks, address))) => (asks, address),
     };
-    let (authority, behind) = address.split_at(address.find(['/', '?', '#']).unwrap_or(address.len()));
+    let (authority, behind) = address.split_at(authority_of(address).len());
     let (host, port) = host_and_port(authority);
+    let port = port.filter(|port| !(port.is_empty() && matches!(scheme, "http" | "https")));
+    // A port alone is one of this machine.
+    let host = if host.is_empty() && port.is_some() { "localhost" } else { host };
     let ip = host.parse::<IpAddr>().ok();
     let loopback = scheme == "unix" || host == "localhost" || ip.is_some_and(|ip| ip.is_loopback());
     // What stands behind the port may be a key.
     let shown = match scheme {
         "unix" => place_without_secrets(rest),
+        _ if is_of_path => HIDDEN.to_owned(),
         _ if asked && !address.is_empty() => format!("{}/{authority}", place_without_secrets(asks)),
         _ => format!("{}{authority}", place_without_secrets(asks)),
     };
@@ -80,24 +115,40 @@ fn target(text: &str, mark: Mark) -> Target {
         text: format!("{scheme}{}{slashes}{shown}", if scheme.is_empty() { "" } else { "://" }),
         mark,
         host: ip.map_or_else(|| host.to_owned(), |ip| ip.to_string()),
-        port,
-        path: behind.get(1..).map(str::to_owned),
+        port: port.and_then(|port| port.parse().ok()),
+        no_port: port.filter(|port| port.parse::<u16>().is_err()).map(|port| match port.parse::<i64>() {
+            Ok(_) => NoPort::Number,
+            Err(_) => NoPort::Text,
+        }),
+        path: behind.to_owned(),
+        key: ENDPOINT,
         scheme: scheme.to_owned(),
         loopback,
         variable: false,
     }
 }
 
+/// Host and port, and credentials before them.
+fn authority_of(address: &str) -> &str {
+    address.split(['/', '?', '#']).next().unwrap_or_default()
+}
+
 /// Where one colon stands, or brackets, the port is behind them; several colons alone are an address of IPv6.
-fn host_and_port(authority: &str) -> (&str, Option<u16>) {
-    let (host, port) = match authority.strip_prefix('[').and_then(|inside| inside.split_once(']')) {
+fn host_and_port(authority: &str) -> (&str, Option<&str>) {
+    match authority.strip_prefix('[').and_then(|inside| inside.split_once(']')) {
         Some((host, behind)) => (host, behind.strip_prefix(':')),
         None => match authority.split_once(':') {
             Some((host, port)) if !port.contains(':') => (host, Some(port)),
             Some(_) | None => (authority, None),
         },
-    };
-    (host, port.and_then(|port| port.parse().ok()))
+    }
+}
+
+/// Whether who listens there is reached from other machines, whatever a name stands for.
+pub(super) fn is_beyond(endpoint: &str) -> bool {
+    let (host, port) = host_and_port(endpoint);
+    let is_own = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    port.is_some_and(|port| port.parse::<u16>().is_ok()) && !is_own
 }
 
 fn target_of(node: &Node) -> Option<Target> {
@@ -124,92 +175,141 @@ pub(super) fn written(exporter: &Component<'_>) -> Vec<Option<Target>> {
 }
 
 fn addresses<'n>(exporter: &Component<'n>) -> impl Iterator<Item = &'n Node> {
-    let own = ["endpoint", "traces_endpoint", "logs_endpoint"].map(|key| exporter.node(&[key]));
+    let own = KEYS.map(|key| exporter.node(&[key]));
     own.into_iter().flatten().chain(items(exporter.node(&["resolver", "static", "hostnames"])))
 }
 
 /// The addresses of an exporter of OTLP.
 pub(super) fn named(at: &At<'_, '_>, file: &File<'_>, notes: &mut Notes) -> Vec<Target> {
-    let grpc = at.is_grpc();
+    let own = own_addresses(file);
     let mut targets = Vec::new();
-    for key in ["endpoint", "traces_endpoint", "logs_endpoint"] {
-        let Some(node) = at.node(&[key]).filter(|node| !matches!(node.value, Value::Null)) else { continue };
+    for key in KEYS.into_iter().filter(|key| says_where(at, key)) {
+        let Some(node) = at.node(&[key]) else { continue };
         let Some(target) = target_of(node) else {
             notes.unjudged(node.mark, at.id(), format!("`{key}` is not known here: neither its port nor whether it leaves the machine"));
             continue;
         };
-        let (text, mark) = (&target.text, target.mark);
-        if grpc && target.asks_for_nothing() {
+        let target = Target { key, ..target };
+        if at.is_grpc() {
+            form_of_grpc(at, &target, notes);
+            takes_turns(at, &target, notes);
+        } else {
+            form_of_http(at, &target, notes);
+        }
+        if own.iter().any(|(host, port)| target.is_at(host, *port)) {
             notes.found(
                 Kind::EndpointWrong,
-                mark,
+                target.mark,
                 at.id(),
-                format!("`{text}` names whom to ask for an address, and no address: nothing arrives"),
-                format!("one slash more: `{}:///host:port`", target.scheme),
-            );
-        } else if grpc && target.port.is_none() && !target.is_socket() {
-            notes.found(
-                Kind::DoesNotStart,
-                mark,
-                at.id(),
-                format!("`{text}` names no port: {}", at.when_refused()),
-                "the port of spanseal's OTLP/gRPC behind it, as in `:4317`",
-            );
-        }
-        if grpc && target.port.is_some() && target.path.is_some() && !target.is_socket() {
-            notes.found(
-                Kind::DoesNotStart,
-                mark,
-                at.id(),
-                format!("`{text}` has a path, or a slash alone, behind the port: {}", at.when_refused()),
-                "the address without it, as in http://127.0.0.1:4317",
-            );
-        }
-        if !grpc && !matches!(target.scheme.as_str(), "http" | "https") {
-            notes.found(
-                Kind::EndpointWrong,
-                mark,
-                at.id(),
-                format!("`{text}` does not begin with http:// or https://, and OTLP/HTTP is sent to nothing else: nothing arrives"),
-                "the address with its scheme, as in http://127.0.0.1:4318",
-            );
-        }
-        let path = target.path.as_deref().unwrap_or_default().trim_end_matches('/');
-        let is_whole = ["v1/traces", "v1/logs"].iter().any(|whole| path.ends_with(whole));
-        if key == "endpoint" && !grpc && is_whole {
-            notes.found(
-                Kind::EndpointWrong,
-                mark,
-                at.id(),
-                format!("`{text}`: the exporter adds /v1/traces and /v1/logs itself, so nothing arrives at this path"),
-                "the address alone, as in http://127.0.0.1:4318",
-            );
-        }
-        if own_addresses(file).iter().any(|(host, port)| target.is_at(host, *port)) {
-            notes.found(
-                Kind::EndpointWrong,
-                mark,
-                at.id(),
-                format!("`{text}` is this Collector's own receiver: telemetry goes in circles and never arrives"),
+                format!("`{}` is this Collector's own receiver: telemetry goes in circles and never arrives", target.text),
                 "the address of spanseal, on a port of its own",
             );
         }
-        let is_name = !target.host.is_empty() && target.host.parse::<IpAddr>().is_err() && !target.loopback && !target.is_socket();
-        if grpc && is_name && !matches!(at.said(&["balancer_name"]), Said::Is(name, _) if name == "pick_first") {
-            let says = format!(
-                "where `{}` stands for several addresses (a headless service), this exporter takes turns among them: one trace comes into several \
-                 logs, and what is sent again is not recognised. One address, or a loadbalancing exporter by trace id, keeps it together",
-                target.host
-            );
-            notes.note(mark, at.id(), says);
-        }
         targets.push(target);
     }
-    if ["endpoint", "traces_endpoint", "logs_endpoint"].iter().all(|key| !at.is_written(&[key])) {
-        let says = "names no endpoint: the Collector does not start";
-        notes.found(Kind::DoesNotStart, at.component.mark, at.id(), says, "`endpoint: host:port` of spanseal");
-    }
+    missing(at, file, notes);
+    apart(at, file, &targets, notes);
     targets
+}
+
+/// An empty text is none, and `print-config` writes one for what is not there.
+fn says_where(at: &At<'_, '_>, key: &'static str) -> bool {
+    !matches!(at.said(&[key]), Said::Nothing) && !matches!(at.said(&[key]), Said::Is(text, _) if text.is_empty())
+}
+
+/// An address that an exporter of OTLP/gRPC does not take, or takes and reaches nobody at.
+fn form_of_grpc(at: &At<'_, '_>, target: &Target, notes: &mut Notes) {
+    const PORT: &str = "the port of spanseal's OTLP/gRPC behind it, as in `:4317`";
+    let (text, refused) = (&target.text, at.when_refused());
+    let (kind, says, instead) = match (target.port, target.no_port) {
+        _ if target.asks_for_nothing() => (
+            Kind::EndpointWrong,
+            format!("`{text}` names whom to ask for an address, and no address: nothing arrives"),
+            format!("one slash more: `{}:///host:port`", target.scheme),
+        ),
+        _ if target.is_socket() => return,
+        (None, None) => (Kind::DoesNotStart, format!("`{text}` names no port: {refused}"), PORT.to_owned()),
+        (None, Some(NoPort::Number)) => (Kind::EndpointWrong, no_such_port(text), PORT.to_owned()),
+        (None, Some(NoPort::Text)) => {
+            (Kind::DoesNotStart, format!("what stands behind the colon of `{text}` is no port: {refused}"), PORT.to_owned())
+        }
+        (Some(_), _) if !target.path.is_empty() => (
+            Kind::DoesNotStart,
+            format!("`{text}` has a path, or a slash alone, behind the port: {refused}"),
+            "the address without it, as in http://127.0.0.1:4317".to_owned(),
+        ),
+        (Some(_), _) => return,
+    };
+    notes.found(kind, target.mark, at.id(), says, instead);
+}
+
+/// The same of one of OTLP/HTTP. What stands behind the port is compared with what spanseal serves.
+fn form_of_http(at: &At<'_, '_>, target: &Target, notes: &mut Notes) {
+    let text = &target.text;
+    let (kind, says, instead) = match target.no_port {
+        _ if !matches!(target.scheme.as_str(), "http" | "https") => (
+            Kind::EndpointWrong,
+            format!("`{text}` does not begin with http:// or https://, and OTLP/HTTP is sent to nothing else: nothing arrives"),
+            "the address with its scheme, as in http://127.0.0.1:4318",
+        ),
+        Some(NoPort::Number) => (Kind::EndpointWrong, no_such_port(text), "the port of spanseal's OTLP/HTTP, as in http://127.0.0.1:4318"),
+        Some(NoPort::Text) => (
+            Kind::DoesNotStart,
+            format!("what stands behind the colon of `{text}` is no port: {}", at.when_refused()),
+            "the port of spanseal's OTLP/HTTP, as in http://127.0.0.1:4318",
+        ),
+        None => return,
+    };
+    notes.found(kind, target.mark, at.id(), says, instead);
+}
+
+fn no_such_port(text: &str) -> String {
+    format!("`{text}`: ports end at {}, so nothing arrives", u16::MAX)
+}
+
+/// An exporter of OTLP/gRPC that has several addresses of one name.
+fn takes_turns(at: &At<'_, '_>, target: &Target, notes: &mut Notes) {
+    let is_name = !target.host.is_empty() && target.host.parse::<IpAddr>().is_err() && !target.loopback && !target.is_socket();
+    if is_name && !matches!(at.said(&["balancer_name"]), Said::Is(name, _) if name == "pick_first") {
+        let says = format!(
+            "where `{}` stands for several addresses (a headless service), this exporter takes turns among them: one trace comes into several \
+             logs, and what is sent again is not recognised. One address, or a loadbalancing exporter by trace id, keeps it together",
+            target.host
+        );
+        notes.note(target.mark, at.id(), says);
+    }
+}
+
+/// Each signal of a pipeline needs an address: `endpoint`, or with OTLP/HTTP one of its own.
+fn missing(at: &At<'_, '_>, file: &File<'_>, notes: &mut Notes) {
+    const SIGNALS: [(&str, &str); 4] =
+        [("traces", TRACES_ENDPOINT), ("logs", LOGS_ENDPOINT), ("metrics", "metrics_endpoint"), ("profiles", "profiles_endpoint")];
+    const INSTEAD: &str = "`endpoint` with the address of spanseal";
+    if says_where(at, ENDPOINT) {
+        return;
+    }
+    let mark = at.component.mark;
+    if at.is_grpc() || SIGNALS.iter().all(|(_, key)| !says_where(at, key)) {
+        return notes.found(Kind::DoesNotStart, mark, at.id(), "names no endpoint: the Collector does not start", INSTEAD);
+    }
+    for (signal, key) in SIGNALS.into_iter().filter(|(signal, key)| is_used_for(file, at.component, signal) && !says_where(at, key)) {
+        let says = format!("is in a pipeline of {signal}, and has neither `endpoint` nor `{key}`: the Collector does not start");
+        notes.found(Kind::DoesNotStart, mark, at.id(), says, INSTEAD);
+    }
+}
+
+/// Traces and logs that one exporter sends to two places: who takes it for spanseal's by one of them knows nothing of the other.
+fn apart(at: &At<'_, '_>, file: &File<'_>, targets: &[Target], notes: &mut Notes) {
+    let place = |signal: &str, own: &'static str| {
+        let key = if says_where(at, own) { own } else { ENDPOINT };
+        targets.iter().find(|target| target.key == key).filter(|_| is_used_for(file, at.component, signal))
+    };
+    let (Some(traces), Some(logs)) = (place("traces", TRACES_ENDPOINT), place("logs", LOGS_ENDPOINT)) else { return };
+    let is_same_host = traces.host.eq_ignore_ascii_case(&logs.host) || traces.loopback && logs.loopback;
+    if !is_same_host || traces.spoken_port() != logs.spoken_port() {
+        let says = format!("sends traces to `{}` and logs to `{}`: whether both are spanseal's is not known here", traces.text, logs.text);
+        notes.unjudged(logs.mark, at.id(), says);
+    }
 }
 
 /// Hosts and ports that this Collector itself takes OTLP on; an empty host is every one.
@@ -390,7 +490,7 @@ fn dials_addresses(exporter: &Component<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{GRPC, checked, checked_with, kinds, listening};
+    use super::super::tests::{GRPC, HTTP, checked, checked_with, kinds, listening};
     use super::*;
 
     const BALANCED: &str = r#"
@@ -468,6 +568,71 @@ service:
         assert_eq!(kinds(&with("otlp_http", "http://[2001:db8::1]")), "not_encrypted");
     }
 
+    /// A number that no port has is no missing one: the Collector starts, and reaches nobody.
+    #[test]
+    fn what_is_no_port_is_said_as_it_is() {
+        let receiving = super::super::Receiving { is_configured: false, ..listening(14317, 14318) };
+        for (kind, endpoint, expected, says) in [
+            ("otlp_grpc", "127.0.0.1:99999", "endpoint_wrong", "ports end at 65535"),
+            ("otlp_grpc", "127.0.0.1:", "does_not_start", "is no port"),
+            ("otlp_grpc", "127.0.0.1:otlp", "does_not_start", "is no port"),
+            ("otlp_http", "http://127.0.0.1:99999", "endpoint_wrong", "ports end at 65535"),
+            ("otlp_http", "http://127.0.0.1:otlp", "does_not_start", "is no port"),
+        ] {
+            let report = checked_with(&GRPC.replace("KIND", kind).replace("ENDPOINT", endpoint), &receiving);
+            assert_eq!(kinds(&report), expected, "{endpoint}: {report:#?}");
+            assert!(report.findings[0].says.contains(says), "{endpoint}: {report:#?}");
+        }
+        assert_eq!(kinds(&checked_with(&GRPC.replace("KIND", "otlp_http").replace("ENDPOINT", "http://127.0.0.1:"), &receiving)), "");
+    }
+
+    /// A port alone is one of this machine: nothing leaves it, and it may be the Collector's own.
+    #[test]
+    fn a_port_alone_is_this_machine() {
+        let with = |endpoint: &str, own: &str| {
+            let text = GRPC.replace("KIND", "otlp_grpc").replace("ENDPOINT", endpoint);
+            checked(&text.replace("grpc: {}", &format!("grpc: {{endpoint: '{own}'}}")))
+        };
+        assert_eq!(kinds(&with(":14317", "127.0.0.1:4317")), "");
+        assert_eq!(kinds(&with(":14319", "127.0.0.1:4317")), "endpoint_wrong");
+        for own in ["0.0.0.0:5317", "127.0.0.1:5317", "localhost:5317", ":5317"] {
+            let report = with(":5317", own);
+            let is_circle = report.findings.iter().any(|found| found.says.contains("in circles"));
+            assert!(is_circle, "{own}: {report:#?}");
+        }
+    }
+
+    /// Scenario: an exporter of OTLP/HTTP with addresses for one signal each. Guarantee: a signal without one stops the Collector, and where two of
+    /// them lead to two places, that is told.
+    #[test]
+    fn each_signal_has_its_own_address() {
+        let receiving = super::super::Receiving { is_configured: false, ..listening(14317, 14318) };
+        let with = |addresses: &str| {
+            let text = HTTP.replace("MORE", "").replace(", QUEUE", "").replace("endpoint: http://127.0.0.1:14318", addresses);
+            checked_with(&text, &receiving)
+        };
+        const TRACES: &str = "traces_endpoint: http://127.0.0.1:14318/v1/traces";
+        let none = with(TRACES);
+        assert_eq!(kinds(&none), "does_not_start", "{none:#?}");
+        assert!(none.findings[0].says.contains("neither `endpoint` nor `logs_endpoint`"), "{none:#?}");
+        assert_eq!(kinds(&with("logs_endpoint: http://127.0.0.1:14318/v1/logs\n    endpoint: ''")), "does_not_start");
+        assert_eq!(kinds(&with("endpoint: ''")), "does_not_start");
+        for (other, is_told) in [
+            ("endpoint: https://vendor.example.com", true),
+            ("logs_endpoint: https://vendor.example.com/v1/logs", true),
+            ("endpoint: http://127.0.0.1:14319", true),
+            ("endpoint: http://127.0.0.1:14318\n    logs_endpoint: ''", false),
+            ("endpoint: http://localhost:14318", false),
+            // Which both signals have passed by.
+            ("endpoint: https://vendor.example.com\n    logs_endpoint: http://127.0.0.1:14318/v1/logs", false),
+        ] {
+            let report = with(&format!("{TRACES}\n    {other}"));
+            let told = report.unjudged.iter().find(|told| told.says.starts_with("sends traces to `http://127.0.0.1:14318` and logs to"));
+            assert_eq!((kinds(&report).as_str(), told.is_some()), ("", is_told), "{other}: {report:#?}");
+            assert!(told.is_none_or(|told| told.line == 7), "{told:?}");
+        }
+    }
+
     /// Forms of endpoints that the exporters take.
     #[test]
     fn endpoints_are_taken_apart() {
@@ -488,6 +653,8 @@ service:
             ("audit.example.com/v1?api-key=hush", "audit.example.com", None, false, "", "audit.example.com"),
             ("https://audit.example.com/v1?api-key=hush", "audit.example.com", None, false, "https", "https://audit.example.com"),
             ("audit.example.com", "audit.example.com", None, false, "", "audit.example.com"),
+            ("http://127.0.0.1:4318/x?key=me@hush", "127.0.0.1", Some(4318), true, "http", "http://***"),
+            ("http://me:hu/sh@127.0.0.1:4318", "me", None, false, "http", "http://***"),
             // Without a port the machine is the same.
             ("127.0.0.1", "127.0.0.1", None, true, "", "127.0.0.1"),
             ("localhost", "localhost", None, true, "", "localhost"),
@@ -496,6 +663,10 @@ service:
             ("http://[0::1]/", "::1", None, true, "http", "http://[0::1]"),
             ("https://127.0.0.1/v1", "127.0.0.1", None, true, "https", "https://127.0.0.1"),
             ("[2001:db8::1]", "2001:db8::1", None, false, "", "[2001:db8::1]"),
+            // A port alone is one of this machine.
+            (":4317", "localhost", Some(4317), true, "", ":4317"),
+            ("http://:4318", "localhost", Some(4318), true, "http", "http://:4318"),
+            ("127.0.0.1:99999", "127.0.0.1", None, true, "", "127.0.0.1:99999"),
         ] {
             let target = target(text, Mark::default());
             let parts = (target.host.as_str(), target.port, target.loopback, target.scheme.as_str(), target.text.as_str());
