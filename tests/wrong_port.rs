@@ -48,12 +48,17 @@ fn otlp_at_the_port_of_the_api_is_kept_by_its_sender() {
         assert_eq!((ask("POST", path, kind, false, 0).0, ask("POST", path, kind, true, 0).0), (without, with), "{path}");
     }
     let headers = vec![("authorization", "Bearer s3cret")];
+    let headers_of_otlp = vec![("content-type", "application/x-protobuf")];
+    let request = HttpRequest { method: "POST", path: "/otlp/v1/traces", headers: headers_of_otlp, body: b"", chunked: false };
+    assert_eq!(http(receiver.http, &request).unwrap().0, 503);
     let (_, answer) = http(receiver.api, &HttpRequest { method: "GET", path: "/metrics", headers, body: b"", chunked: false }).unwrap();
-    let counted = "spanseal_receiver_requests_total{signal=\"unknown\",outcome=\"unsupported\"} 8\n";
+    let counted = "spanseal_receiver_requests_total{signal=\"unknown\",outcome=\"unsupported\"} 9\n";
     let figures = String::from_utf8(answer.body).unwrap();
     assert!(figures.contains(counted), "{figures}");
     let said = receiver.stderr();
     let lines: Vec<&str> = said.lines().filter(|line| line.contains("sender.refused") && line.contains("port of the API")).collect();
     assert!(lines.len() == 1 && lines[0].contains("peer=127.0.0.1 ") && lines[0].contains("4317"), "{said}");
+    let lines = said.lines().filter(|line| line.contains("sender.refused") && line.contains("at a path where none is served")).count();
+    assert_eq!(lines, 1, "{said}");
     assert!(receiver.stop().success());
 }

@@ -15,6 +15,9 @@ use crate::witness::client;
 /// What a seal may take beyond two heartbeats before it counts as overdue: a put that is tried again.
 const OVERDUE_GRACE: Duration = Duration::from_secs(5);
 
+/// For how long every batch may fail before nothing counts as taken: senders try again meanwhile, and one that failed shows nothing yet.
+const FAILING_GRACE: Duration = Duration::from_secs(15);
+
 /// Shared by the supervisor, who sets it, and the API, which shows it.
 #[derive(Debug)]
 pub struct Standing {
@@ -99,23 +102,30 @@ impl Standing {
         if writer.stats.in_doubt.value() > 0 {
             return Err("the newest seal is not known to be committed; nothing is acknowledged until it is");
         }
-        let sealed_at = writer.status.borrow().sealed_at;
-        if self.is_overdue(sealed_at) {
-            return Err("the newest seal is overdue: the store takes none");
-        }
         // Heartbeats keep nothing apart, so seals may come in time while every batch with content fails.
-        let failing_since = writer.stats.vault_failing_since.value();
-        if failing_since > 0 && self.is_overdue(UnixSeconds(i64::try_from(failing_since).unwrap_or(i64::MAX))) {
+        if self.fails_since(writer.stats.vault_failing_since.value()) {
             return Err("the vault takes nothing: records that keep content or a person apart are not acknowledged");
+        }
+        if self.fails_since(writer.stats.failing_since.value()) {
+            return Err("the store takes no seal, so nothing is acknowledged; `seal.batch.failed` in the log says why");
+        }
+        let sealed_at = writer.status.borrow().sealed_at;
+        if self.heartbeat.is_some_and(|heartbeat| self.is_older(sealed_at, heartbeat * 2 + OVERDUE_GRACE)) {
+            return Err("the newest seal is overdue: the store takes none");
         }
         Ok(())
     }
 
-    /// Whether something that every heartbeat is to bring has not come since then.
-    fn is_overdue(&self, since: UnixSeconds) -> bool {
+    /// Whether what began to fail then (Unix time; 0: nothing) has failed for long. Only where heartbeats ask whether it still does: senders may
+    /// have gone where something answers.
+    fn fails_since(&self, since: u64) -> bool {
+        let since = UnixSeconds(i64::try_from(since).unwrap_or(i64::MAX));
+        since.0 > 0 && self.heartbeat.is_some() && self.is_older(since, FAILING_GRACE)
+    }
+
+    fn is_older(&self, since: UnixSeconds, allowed: Duration) -> bool {
         let age = self.clock.now().ceil_seconds().0.saturating_sub(since.0);
-        let allowed = self.heartbeat.map(|h| h * 2 + OVERDUE_GRACE);
-        allowed.is_some_and(|allowed| u64::try_from(age).is_ok_and(|age| age > allowed.as_secs()))
+        u64::try_from(age).is_ok_and(|age| age > allowed.as_secs())
     }
 }
 
@@ -130,12 +140,19 @@ mod tests {
         let standing = Standing::new(Arc::new(clock.clone()), Some(Duration::from_secs(60)));
         assert!(standing.ready().unwrap_err().contains("recovery"));
         let (_keep, status) = watch::channel(Status { tree_size: 1, checkpoint: "x".into(), sealed_at: UnixSeconds(1000), records: 0 });
-        standing.opened(status, Arc::default());
+        let stats = Arc::<Stats>::default();
+        standing.opened(status, Arc::clone(&stats));
         assert_eq!(standing.ready(), Ok(()));
         clock.advance(Duration::from_secs(125));
         assert_eq!(standing.ready(), Ok(()));
         clock.advance(Duration::from_secs(1));
         assert!(standing.ready().unwrap_err().contains("overdue"));
+        stats.failing_since.set(1112);
+        assert!(standing.ready().unwrap_err().contains("overdue"));
+        stats.failing_since.set(1110);
+        assert!(standing.ready().unwrap_err().contains("takes no seal"));
+        stats.vault_failing_since.set(1110);
+        assert!(standing.ready().unwrap_err().contains("the vault takes nothing"));
         standing.drain();
         assert!(standing.ready().unwrap_err().contains("stopping"));
     }

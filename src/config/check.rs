@@ -1,5 +1,6 @@
 //! What only the whole configuration shows: one clear sentence for each contradiction, and the warnings of what is allowed but unwise.
 
+use std::cmp::Ordering;
 use std::net::IpAddr;
 
 use url::Url;
@@ -220,6 +221,16 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
              loopback address"
                 .to_owned(),
         );
+    }
+    let default = config.retention.classes.class(config.retention.classes.default_class());
+    if let Some(place) = &config.content.vault
+        && place.retention.compare(default.period) == Some(Ordering::Greater)
+    {
+        all.push(format!(
+            "`content.vault.retention` ({}) is longer than the retention of class `{}` ({}): once evidence is gone, nobody knows any more whose the content \
+             of its time is, and nobody can be erased; keep content no longer than evidence",
+            place.retention, default.name, default.period
+        ));
     }
     let largest = config.receivers.grpc.iter().chain(&config.receivers.http).map(|receiver| receiver.request_bytes_max).max().unwrap_or(0);
     // Records take up to twice their request, and what they repeat of long names besides.

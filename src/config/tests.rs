@@ -479,6 +479,18 @@ fn a_line_that_may_hold_a_secret_is_not_shown() {
 }
 
 #[test]
+fn content_that_outlives_its_evidence_is_warned_of() {
+    let warned = |kept: &str, class: &str| {
+        let text = format!(
+            "store: {{url: ./x}}\ncontent: {{vault: {{url: ./v{kept}}}}}\nretention: {{classes: [{{name: a, mode: GOVERNANCE, period: {class}}}], default: a}}"
+        );
+        load(&text).unwrap().warnings.iter().any(|warning| warning.contains("longer than the retention of class `a`"))
+    };
+    assert!(warned(", retention: 180d", "10d") && !warned(", retention: 180d", "180d") && !warned("", "10d"));
+    assert!(!warned(", retention: 30d", "1mo"), "not in February alone");
+}
+
+#[test]
 fn a_small_pool_beside_large_requests_is_warned_of() {
     let warned = |text: &str| load(text).unwrap().warnings.iter().any(|warning| warning.contains("eight pools are rejected"));
     assert!(warned("seal: {pool_bytes: 3MiB}") && !warned("seal: {pool_bytes: 4MiB}") && !warned(""));

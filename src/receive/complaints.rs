@@ -30,10 +30,12 @@ pub(super) enum Reason {
     Transport,
     /// OTLP where none is served.
     Api,
+    /// OTLP at a path where none is served.
+    Path,
 }
 
 impl Reason {
-    const ALL: [Reason; 5] = [Reason::Token, Reason::Certificate, Reason::Handshake, Reason::Transport, Reason::Api];
+    const ALL: [Reason; 6] = [Reason::Token, Reason::Certificate, Reason::Handshake, Reason::Transport, Reason::Api, Reason::Path];
 
     fn why(self) -> &'static str {
         match self {
@@ -42,6 +44,7 @@ impl Reason {
             Reason::Handshake => "no TLS connection came about",
             Reason::Transport => "OTLP over the other transport: gRPC at the port for HTTP, or HTTP at the port for gRPC",
             Reason::Api => "OTLP at the port of the API, which takes none",
+            Reason::Path => "OTLP at a path where none is served",
         }
     }
 
@@ -54,6 +57,10 @@ impl Reason {
             Reason::Handshake => "see that the sender speaks TLS 1.2 or later and trusts the authority of `tls.cert_file`",
             Reason::Transport | Reason::Api => {
                 "give the sender the port of its protocol (4317 is usual for gRPC, 4318 for HTTP); until then it is told to try again"
+            }
+            Reason::Path => {
+                "take the path out of the sender's endpoint, to which it adds /v1/traces and the others itself; where the endpoint is that of one signal, \
+                 its path is exactly that. What comes to `/` or behind another path it is told to send again, anything else is refused for good"
             }
         }
     }

@@ -71,7 +71,7 @@ impl GrpcService {
             if let Some(caller) = request.extensions().get::<Caller>().filter(|_| is_otlp) {
                 self.complaints.refused(Reason::Transport, caller.address.ip());
             }
-            let refusal = if is_otlp { Refusal::OtherPort(hint) } else { Refusal::ContentType(hint) };
+            let refusal = if is_otlp { Refusal::Misplaced(hint) } else { Refusal::ContentType(hint) };
             return stray(refusal).to_http(media_type.and_then(MediaType::encoding)).map(Body::new);
         }
         let signal = match request.uri().path() {

@@ -63,7 +63,7 @@ impl HttpService {
         // First of all, because a refusal too is a status in the request's encoding (OTLP specification, "OTLP/HTTP Response").
         let media_type = MediaType::of(&parts.headers);
         if media_type == Some(MediaType::Grpc) {
-            let refusal = Refusal::OtherPort(GRPC_HERE);
+            let refusal = Refusal::Misplaced(GRPC_HERE);
             asked.ended(refusal.outcome());
             if let Some(caller) = parts.extensions.get::<Caller>() {
                 self.complaints.refused(Reason::Transport, caller.address.ip());
@@ -82,6 +82,11 @@ impl HttpService {
                 (Some(envelope.signal), self.export(envelope, &parts.headers, caller, &mut body).await)
             }
             Err((signal, refusal)) => {
+                let is_otlp = matches!(refusal, Refusal::Misplaced(_)) || encoding == Some(Encoding::Protobuf);
+                let of_path = matches!(refusal, Refusal::Misplaced(_) | Refusal::UnknownPath(_));
+                if let Some(caller) = parts.extensions.get::<Caller>().filter(|_| is_otlp && of_path) {
+                    self.complaints.refused(Reason::Path, caller.address.ip());
+                }
                 signal.into_iter().for_each(|signal| asked.of(signal));
                 (signal, Err(refusal))
             }
@@ -184,6 +189,13 @@ impl HttpService {
 const GRPC_HERE: &str = "this port speaks OTLP/HTTP; OTLP/gRPC has its own port (4317 by default): write that one into the sender's endpoint, \
                          or let it send OTLP/HTTP (application/x-protobuf) to this one";
 
+/// Whether what comes here was meant for a path of ours: an endpoint with a path of its own, to which the sender added that of the signal, or the
+/// endpoint of a signal without its path.
+fn is_misplaced(path: &str, encoding: Option<Encoding>) -> bool {
+    let path = path.trim_end_matches('/');
+    Signal::ALL.iter().any(|signal| path.ends_with(signal.path())) || path.is_empty() && encoding == Some(Encoding::Protobuf)
+}
+
 /// What the head of a request says.
 #[derive(Clone, Copy, Debug)]
 struct Envelope {
@@ -200,6 +212,15 @@ impl Envelope {
             "/v1/metrics" => Signal::Metrics,
             path if path.starts_with("/opentelemetry.proto.collector.") => {
                 return Err((None, Refusal::UnknownPath("this port speaks OTLP/HTTP; OTLP/gRPC has its own port (4317 by default)")));
+            }
+            path if method == Method::POST && is_misplaced(path, encoding) => {
+                return Err((
+                    None,
+                    Refusal::Misplaced(concat!(
+                        "OTLP/HTTP is served at /v1/traces, /v1/logs and /v1/metrics, which senders add to an endpoint, so that has no path of its own; ",
+                        "send it again when that is mended"
+                    )),
+                ));
             }
             _ => return Err((None, Refusal::UnknownPath("OTLP/HTTP is served at /v1/traces, /v1/logs and /v1/metrics"))),
         };

@@ -7,14 +7,14 @@
 //! | too large | INVALID_ARGUMENT | 413 | no |
 //! | pool full | RESOURCE_EXHAUSTED, RetryInfo | 429, Retry-After | yes |
 //! | not sealed, stopped, slow body | UNAVAILABLE, RetryInfo | 503, Retry-After | yes |
-//! | the protocol of another port of ours | UNAVAILABLE, RetryInfo | 503, Retry-After | yes |
+//! | the protocol of another port of ours, or a path before that of a signal | UNAVAILABLE, RetryInfo | 503, Retry-After | yes |
 //! | our mistake | UNAVAILABLE, RetryInfo | 503, Retry-After | yes |
 //! | no or wrong token | UNAUTHENTICATED | 401 | no |
 //! | path | UNIMPLEMENTED | 404 | no |
 //! | method | UNIMPLEMENTED | 405 | no |
 //! | content type, compression | UNIMPLEMENTED (415 if not gRPC at all) | 415 | no |
 //!
-//! A sender that speaks OTLP and was only given the wrong port is asked to come again, because a Collector drops at once what is refused
+//! A sender that speaks OTLP and was only given the wrong port or base path is asked to come again, because a Collector drops at once what is refused
 //! for good, also what it acknowledged long before: whoever mistyped the port has time to mend it. The more so after a mistake of ours:
 //! INTERNAL and 500 are for good too, and what we stumble over may well be the best evidence there is. What it costs is a place in its
 //! sender's queue until spanseal is mended or that sender gives up; the delay keeps that from being much work.
@@ -60,8 +60,9 @@ pub(crate) enum Refusal {
     Unauthenticated,
     /// Nothing is served at this path; a hint where.
     UnknownPath(&'static str),
-    /// OTLP at a port of ours that speaks something else: its other transport, or the API. A hint which this one speaks, and where that one is.
-    OtherPort(&'static str),
+    /// OTLP at a port of ours that speaks something else, its other transport or the API, or at a path where it is not served. A hint which this one
+    /// speaks, and where that one is.
+    Misplaced(&'static str),
     /// Only POST.
     WrongMethod,
     /// A content type that OTLP does not have.
@@ -79,7 +80,7 @@ const FULL_RETRY: Duration = Duration::from_secs(2);
 const STOPPED_RETRY: Duration = Duration::from_secs(5);
 
 /// When to come back to a port that speaks something else: it takes a person who writes another one.
-const OTHER_PORT_RETRY: Duration = Duration::from_secs(30);
+const MISPLACED_RETRY: Duration = Duration::from_secs(30);
 
 /// When to come back after a mistake of ours: the same request meets the same mistake, until there is another spanseal or another request.
 const INTERNAL_RETRY: Duration = Duration::from_secs(60);
@@ -95,7 +96,7 @@ impl Refusal {
             Refusal::Stopped => Outcome::Stopped,
             Refusal::Slow => Outcome::Slow,
             Refusal::Unauthenticated => Outcome::Unauthenticated,
-            Refusal::UnknownPath(_) | Refusal::OtherPort(_) | Refusal::WrongMethod | Refusal::ContentType(_) | Refusal::ContentEncoding => {
+            Refusal::UnknownPath(_) | Refusal::Misplaced(_) | Refusal::WrongMethod | Refusal::ContentType(_) | Refusal::ContentEncoding => {
                 Outcome::Unsupported
             }
             Refusal::Internal => Outcome::Internal,
@@ -106,7 +107,7 @@ impl Refusal {
         match self {
             Refusal::Malformed(_) | Refusal::TooLarge(_) | Refusal::TooMuch(_) => Code::InvalidArgument,
             Refusal::Full => Code::ResourceExhausted,
-            Refusal::NotSealed(_) | Refusal::Stopped | Refusal::Slow | Refusal::OtherPort(_) | Refusal::Internal => Code::Unavailable,
+            Refusal::NotSealed(_) | Refusal::Stopped | Refusal::Slow | Refusal::Misplaced(_) | Refusal::Internal => Code::Unavailable,
             Refusal::Unauthenticated => Code::Unauthenticated,
             Refusal::UnknownPath(_) | Refusal::WrongMethod | Refusal::ContentType(_) | Refusal::ContentEncoding => Code::Unimplemented,
         }
@@ -118,7 +119,7 @@ impl Refusal {
             Refusal::TooLarge(_) | Refusal::TooMuch(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Refusal::Full => StatusCode::TOO_MANY_REQUESTS,
             // Not 408 for a slow body: OTLP clients drop what they sent on every status but 429, 502, 503 and 504.
-            Refusal::NotSealed(_) | Refusal::Stopped | Refusal::Slow | Refusal::OtherPort(_) | Refusal::Internal => {
+            Refusal::NotSealed(_) | Refusal::Stopped | Refusal::Slow | Refusal::Misplaced(_) | Refusal::Internal => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Refusal::Unauthenticated => StatusCode::UNAUTHORIZED,
@@ -135,7 +136,7 @@ impl Refusal {
             // A delay of zero reads as "no RetryInfo" in some clients.
             Refusal::NotSealed(delay) => Some((*delay).max(Duration::from_millis(1))),
             Refusal::Stopped => Some(STOPPED_RETRY),
-            Refusal::OtherPort(_) => Some(OTHER_PORT_RETRY),
+            Refusal::Misplaced(_) => Some(MISPLACED_RETRY),
             Refusal::Internal => Some(INTERNAL_RETRY),
             _ => None,
         }
@@ -155,7 +156,7 @@ impl Refusal {
             Refusal::Stopped => "the receiver is shutting down or its writer has stopped; send it again".to_owned(),
             Refusal::Slow => "the body did not arrive in time; send it again".to_owned(),
             Refusal::Unauthenticated => "a valid bearer token is required".to_owned(),
-            Refusal::UnknownPath(hint) | Refusal::OtherPort(hint) | Refusal::ContentType(hint) => (*hint).to_owned(),
+            Refusal::UnknownPath(hint) | Refusal::Misplaced(hint) | Refusal::ContentType(hint) => (*hint).to_owned(),
             Refusal::WrongMethod => "only POST is served here".to_owned(),
             Refusal::ContentEncoding => "supported compressions: gzip, zstd".to_owned(),
             Refusal::Internal => {
@@ -293,7 +294,7 @@ mod tests {
             Refusal::Slow,
             Refusal::Unauthenticated,
             Refusal::UnknownPath(""),
-            Refusal::OtherPort(""),
+            Refusal::Misplaced(""),
             Refusal::WrongMethod,
             Refusal::ContentType(""),
             Refusal::ContentEncoding,

@@ -49,7 +49,7 @@ impl Strays {
         if !is_otlp {
             return Err(request);
         }
-        let refusal = Refusal::OtherPort(HINT);
+        let refusal = Refusal::Misplaced(HINT);
         self.metrics.ended(None, refusal.outcome());
         if let Some(caller) = request.extensions().get::<Caller>() {
             self.complaints.refused(Reason::Api, caller.address.ip());

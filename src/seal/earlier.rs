@@ -124,7 +124,8 @@ impl Look {
     /// What is known of it. What lines do not name may be another record's of the same id, or lie in what could not be read (`is_whole`).
     fn finish(self, is_whole: bool) -> LookedAt {
         let is_alone = |record: &Kept| self.by_id.get(&record.line.0).is_some_and(|of_id| of_id.len() == 1);
-        let is_clear = |record: &&Kept| !(record.is_cut || !record.beyond.is_empty()) || is_whole && is_alone(record);
+        let may_lack = |record: &Kept| record.is_cut || !record.beyond.is_empty();
+        let is_clear = |record: &&Kept| !may_lack(record) || is_whole && is_alone(record);
         self.kept.iter().filter(is_clear).filter_map(|record| Some((record.line, record.told()?))).collect()
     }
 }

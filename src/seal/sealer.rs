@@ -31,7 +31,7 @@ use super::publisher::{Publisher, Publishing};
 use super::recovery::{CLOCK_SKEW_MAX_SECONDS, KeyTurn, OpenError, Opening, expect_identity};
 use super::roots::Roots;
 use super::segment::{Builder, Segment};
-use super::stats::Stats;
+use super::stats::{Figure, Stats};
 use super::tiles::{self, Recent, Tiler};
 use super::window::{Holding, WindowReader};
 use super::{Counters, Pool, Receipt, SealerHandle, Submission, SubmitError};
@@ -437,6 +437,7 @@ impl Sealer {
             Err(reason) => {
                 self.counters.add(counts);
                 self.stats.failed_batches.add(1);
+                fails(&self.stats.failing_since, self.clock.as_ref());
                 let refused = pending.waiters.len();
                 tracing::warn!(reason, waiters = refused, "seal.batch.failed");
                 pending.answer(&Err(SubmitError::NotSealed { reason: reason.clone(), retry_after: RETRY_AFTER }));
@@ -455,6 +456,7 @@ impl Sealer {
             }
         };
         let index = self.range.size().0.saturating_sub(1);
+        self.stats.failing_since.set(0);
         self.stats.duplicates.add(pending.shared);
         self.dedup.expire(sealed_at);
         if !pending.keys.is_empty() {
@@ -819,6 +821,13 @@ struct Ready {
 
 /// What no reader would take must not be signed: after the signature there is no way back. The number of classes is bounded so that this
 /// is never met ([`CLASSES_MAX`](crate::retain::CLASSES_MAX)); a store with version ids of a kilobyte would meet it.
+/// Notes since when something fails, unless it has failed before.
+fn fails(since: &Figure, clock: &dyn Clock) {
+    if since.value() == 0 {
+        since.set(u64::try_from(clock.now().ceil_seconds().0).unwrap_or(0));
+    }
+}
+
 fn expect_entry_fits(entry: &[u8], statement: &Statement) -> Result<(), String> {
     if entry.len() <= ENTRY_BYTES_MAX {
         return Ok(());

@@ -52,6 +52,8 @@ stats! {
     stored_bytes,
     /// Batches that failed before they were signed; their senders were told to try again.
     failed_batches,
+    /// Unix time in seconds since when every batch has failed; 0 while the newest was sealed.
+    failing_since,
     /// Segment puts that were made again.
     segment_retries,
     /// Bytes of content that the vault has taken, before it compressed them; of batches that failed afterwards too.

@@ -105,6 +105,14 @@ impl VaultError {
         }
     }
 
+    /// Says why anything is deleted where something was to be written.
+    pub(super) fn of_leftovers(mut self) -> Self {
+        if let VaultError::Place { doing, .. } = &mut self {
+            *doing = "take back what an attempt that failed has left,";
+        }
+        self
+    }
+
     /// What is wrong is this one object, and stays wrong: what others hold can be told all the same.
     pub fn is_of_one_object(&self) -> bool {
         matches!(self, VaultError::Damaged { .. } | VaultError::OtherKey { .. } | VaultError::Place { doing: "read", passing: false, .. })

@@ -256,7 +256,7 @@ impl Vault {
     /// Writes what the batches of one attempt at seal `seal` keep apart, durably. An error leaves nothing of it but, perhaps, persons whom
     /// no record names.
     pub async fn put(&self, seal: u64, sealed_at: UnixSeconds, aparts: Vec<Apart>) -> Result<Packs, VaultError> {
-        self.remove_leftovers().await?;
+        self.remove_leftovers().await.map_err(VaultError::of_leftovers)?;
         let aparts: Arc<[Apart]> = aparts.into_iter().filter(|apart| !apart.is_empty()).collect();
         if aparts.is_empty() {
             return Ok(Packs::default());

@@ -271,7 +271,8 @@ fn encryption(at: &At<'_, '_>, target: &Target, own: &Listener, notes: &mut Note
             mark,
             says: "sends TLS, and spanseal takes plain text: nothing arrives".to_owned(),
             unless: "ends TLS",
-            instead: "`tls` with `cert_file` and `key_file` for this listener in spanseal's configuration; on one machine plain text will do",
+            instead: "on one machine `tls: {insecure: true}` (with the HTTP exporter an `http://` address); else `tls` with `cert_file` and `key_file` for \
+                      this listener in spanseal's configuration",
         },
         (Some(tls), Some(true)) if tls.client_ca_file.is_some() && !shows_certificate(at) => Differs {
             kind: Kind::CertificateMissing,

@@ -399,7 +399,7 @@ fn processor_judged(
             mark,
             id,
             format!("holds telemetry in memory after the sender was answered (`{on}`), before any queue: it is lost with the Collector"),
-            "without it; batches are made behind the queue, by `sending_queue: {batch: ...}` of the exporter",
+            "a pipeline to spanseal of its own without it; batches are made behind the queue, by `sending_queue: {batch: ...}` of the exporter",
         ),
         "memorylimiter" => notes.found(
             Kind::Refuses,

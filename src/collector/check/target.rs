@@ -469,7 +469,7 @@ pub(super) fn judge_encryption(at: &At<'_, '_>, targets: &[Target], notes: &mut 
             notes.found(Kind::NotEncrypted, mark, at.id(), says, &instead);
         } else if unchecked {
             let says = format!("the certificate of {} is not checked, so somebody else may answer for spanseal", target.text);
-            notes.found(Kind::NotEncrypted, mark, at.id(), says, &instead);
+            notes.found(Kind::NotEncrypted, mark, at.id(), says, format!("no `insecure_skip_verify`, and {instead}"));
         }
     }
     // The name that the certificate is compared with.

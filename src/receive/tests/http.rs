@@ -319,6 +319,23 @@ async fn what_is_not_otlp_is_told_so() {
     assert_eq!(rig.metrics.requests(None, Outcome::Unsupported), 3);
 }
 
+/// Scenario: OTLP comes behind a path that its sender's endpoint has, with a slash too many, or without the path of a signal. Guarantee: its sender
+/// keeps it, and reads what to write; what is not OTLP, and a signal that is not taken, is refused for good.
+#[tokio::test]
+async fn otlp_at_another_path_is_kept_by_its_sender() {
+    let rig = rig().await;
+    for (path, kind) in [("/otlp/v1/traces", JSON), ("/v1/traces/v1/traces", PROTOBUF), ("/v1/logs/", PROTOBUF), ("/", PROTOBUF)] {
+        let reply = post(&rig, path, kind, "", "").await;
+        assert_eq!((reply.status, reply.header("content-type"), reply.header("retry-after")), (503, kind, "30"), "{path}");
+        assert!(String::from_utf8_lossy(&reply.body).contains("has no path of its own"), "{path}");
+    }
+    assert_eq!(rig.metrics.requests(None, Outcome::Unsupported), 4);
+    for (path, kind) in [("/", JSON), ("/", "text/plain"), ("/v1development/profiles", PROTOBUF)] {
+        assert_eq!(post(&rig, path, kind, "", "").await.status, 404, "{path}");
+    }
+    assert_eq!(send(&rig, Method::GET, "/otlp/v1/traces", "", "", "").await.status, 404);
+}
+
 /// Scenario: a gRPC client is given this port: a digit is mistyped. Guarantee: it reads an answer for which it keeps its data, and which
 /// says what to write; nothing of it is taken.
 #[tokio::test]

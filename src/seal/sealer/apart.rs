@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::Sealer;
+use super::{Sealer, fails};
 use crate::clock::UnixSeconds;
 use crate::record::apart::Apart;
 use crate::record::canonical::Json;
@@ -43,9 +43,7 @@ impl Sealer {
             }
             Err(error) => {
                 self.stats.vault_failures.add(1);
-                if self.stats.vault_failing_since.value() == 0 {
-                    self.stats.vault_failing_since.set(u64::try_from(self.clock.now().ceil_seconds().0).unwrap_or(0));
-                }
+                fails(&self.stats.vault_failing_since, self.clock.as_ref());
                 Err(error.to_string())
             }
         }
