@@ -9,8 +9,8 @@ type Part = String;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Statement {
     pub(super) function: String,
-    /// In their parts; names of arguments are left away.
-    arguments: Vec<Vec<Part>>,
+    /// By the names of what they are for, in their parts.
+    arguments: Vec<(&'static str, Vec<Part>)>,
     condition: Option<Condition>,
 }
 
@@ -33,8 +33,32 @@ pub(super) enum Target {
     Other,
 }
 
+/// What functions are given, in the language's order. Whoever names what is given may choose another.
+const PARAMETERS: [(&str, &[&str]); 17] = [
+    ("set", &[TARGET, "value"]),
+    ("append", &[TARGET, "value", "values"]),
+    ("merge_maps", &[TARGET, "source", "strategy"]),
+    ("flatten", &[TARGET, "prefix", "depth", "resolve_conflicts"]),
+    ("delete_key", &[TARGET, "key"]),
+    ("delete_keys", &[TARGET, "keys"]),
+    ("delete_index", &[TARGET, "start_index", "end_index"]),
+    ("delete_matching_keys", &[TARGET, "pattern"]),
+    ("keep_keys", &[TARGET, "keys"]),
+    ("keep_matching_keys", &[TARGET, "pattern"]),
+    ("limit", &[TARGET, "limit", "priority_keys"]),
+    ("truncate_all", &[TARGET, "limit", "utf8_safe"]),
+    ("replace_match", &[TARGET, "pattern", "replacement", "function", "replacement_format"]),
+    ("replace_all_matches", &[TARGET, "pattern", "replacement", "function", "replacement_format"]),
+    ("replace_pattern", &[TARGET, "regex_pattern", "replacement", "function", "replacement_format"]),
+    ("replace_all_patterns", &[TARGET, "mode", "regex_pattern", "replacement", "function", "replacement_format"]),
+    ("set_semconv_span_name", &["semconv_version", "original_span_name_attribute"]),
+];
+
+/// What every function that writes to a path calls it.
+const TARGET: &str = "target";
+
 impl Statement {
-    /// `None` for what is no call.
+    /// `None` for what is no call, and for one that is given something of which is not known what it is for.
     pub(super) fn read(text: &str) -> Option<Statement> {
         let parts = parts(text);
         let (function, rest) = parts.split_first()?;
@@ -42,7 +66,7 @@ impl Statement {
             return None;
         }
         let close = closing(rest)?;
-        let arguments = between(rest.get(1..close)?, ",").into_iter().map(unnamed).collect();
+        let arguments = named(function, between(rest.get(1..close)?, ","))?;
         let condition = match rest.get(close.saturating_add(1)..)?.split_first() {
             None => None,
             Some((word, condition)) if word == "where" => Some(Condition(condition.to_vec())),
@@ -51,28 +75,33 @@ impl Statement {
         Some(Statement { function: function.clone(), arguments, condition })
     }
 
-    /// The path that it writes to, as it was written: what stands in another function's brackets is left away.
+    /// What an argument of this name is.
+    fn given(&self, name: &str) -> Option<&[Part]> {
+        self.arguments.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_slice())
+    }
+
+    /// The path that it writes to, as it was written: what stands in another function's brackets is left away, and what is no path.
     pub(super) fn path(&self) -> String {
-        let path = self.arguments.first().map(Vec::as_slice).unwrap_or_default();
+        let path = self.given(TARGET).filter(|path| path.first().is_some_and(|word| is_word(word))).unwrap_or_default();
         path.split(|part| part == "(").next().unwrap_or_default().concat()
     }
 
     /// What that is.
     pub(super) fn target(&self) -> Target {
-        target(self.arguments.first().map(Vec::as_slice).unwrap_or_default())
+        target(self.given(TARGET).unwrap_or_default())
     }
 
     /// An argument that is one string, without its quotes.
-    pub(super) fn string(&self, at: usize) -> Option<String> {
-        match self.arguments.get(at)?.as_slice() {
+    pub(super) fn string(&self, name: &str) -> Option<String> {
+        match self.given(name)? {
             [one] => unquoted(one),
             _ => None,
         }
     }
 
     /// An argument that is a string or a list of strings, without their quotes.
-    pub(super) fn strings(&self, at: usize) -> Option<Vec<String>> {
-        match self.arguments.get(at)?.as_slice() {
+    pub(super) fn strings(&self, name: &str) -> Option<Vec<String>> {
+        match self.given(name)? {
             [one] => Some(vec![unquoted(one)?]),
             [open, inner @ .., close] if open == "[" && close == "]" => between(inner, ",")
                 .into_iter()
@@ -97,7 +126,7 @@ impl Statement {
 
     /// Whether it leaves alone what is there: it runs only where the path that it writes to is nil, by its own condition or by those of its group.
     pub(super) fn leaves_what_is_there(&self, conditions: &[Condition]) -> bool {
-        let Some(path) = self.arguments.first() else { return false };
+        let Some(path) = self.given(TARGET) else { return false };
         let is_field = self.target() == Target::Field;
         let leaves = |condition: &Condition| condition.0.len() <= PARTS_MAX && implies_absent(&condition.0, path, is_field, DEPTH_MAX);
         // Of several conditions of a group one is enough for it to run.
@@ -172,12 +201,40 @@ fn between(parts: &[Part], divider: &str) -> Vec<Vec<Part>> {
     if parts.is_empty() { Vec::new() } else { all }
 }
 
-/// `target=span.attributes` is as good as the value alone.
-fn unnamed(argument: Vec<Part>) -> Vec<Part> {
-    match argument.as_slice() {
-        [name, is, value @ ..] if is == "=" && is_word(name) => value.to_vec(),
-        _ => argument,
+/// What each argument is for: by its name, and before the first that has one by its place. `None` where something is for nothing that is known, or
+/// two are for the same. Of a function that is not known here, what it writes to.
+fn named(function: &str, arguments: Vec<Vec<Part>>) -> Option<Vec<(&'static str, Vec<Part>)>> {
+    let named = |argument: &[Part]| match argument {
+        [name, is, value @ ..] if is == "=" && is_word(name) => Some((plain(name), value.to_vec())),
+        _ => None,
+    };
+    let Some((_, parameters)) = PARAMETERS.iter().find(|(known, _)| *known == function) else {
+        let target = arguments.iter().find_map(|argument| named(argument).filter(|(name, _)| name == TARGET));
+        let first = || arguments.first().filter(|argument| named(argument).is_none()).cloned();
+        return Some(target.map(|(_, value)| value).or_else(first).map(|target| (TARGET, target)).into_iter().collect());
+    };
+    let (mut all, mut has_names): (Vec<(&'static str, Vec<Part>)>, bool) = (Vec::new(), false);
+    for (at, argument) in arguments.into_iter().enumerate() {
+        let (name, value) = match named(&argument) {
+            Some((name, value)) => {
+                has_names = true;
+                (*parameters.iter().find(|parameter| plain(parameter) == name)?, value)
+            }
+            // The Collector refuses what has no name behind something that has one.
+            None if has_names => return None,
+            None => (*parameters.get(at)?, argument),
+        };
+        if all.iter().any(|(known, _)| *known == name) {
+            return None;
+        }
+        all.push((name, value));
     }
+    Some(all)
+}
+
+/// A name as the Collector compares it, or nearly: `priorityKeys` is `priority_keys`.
+fn plain(name: &str) -> String {
+    name.replace('_', "").to_ascii_lowercase()
 }
 
 fn target(path: &[Part]) -> Target {
@@ -283,10 +340,10 @@ mod tests {
             ("span.attributes[\"a, \\\" where b)\"]", Target::Attribute("a, \" where b)".to_owned()))
         );
         let keys = read("delete_keys(target=resource.attributes, keys=[\"a\", \"b\"])");
-        assert_eq!((keys.target(), keys.strings(1)), (Target::Attributes, Some(vec!["a".to_owned(), "b".to_owned()])));
-        assert_eq!(read("limit(attributes, 1, [])").strings(2), Some(Vec::new()));
-        assert_eq!(read("delete_keys(attributes, [a, \"b\"])").strings(1), None);
-        assert_eq!(read("merge_maps(cache, attributes, \"insert\")").string(2).as_deref(), Some("insert"));
+        assert_eq!((keys.target(), keys.strings("keys")), (Target::Attributes, Some(vec!["a".to_owned(), "b".to_owned()])));
+        assert_eq!(read("limit(attributes, 1, [])").strings("priority_keys"), Some(Vec::new()));
+        assert_eq!(read("delete_keys(attributes, [a, \"b\"])").strings("keys"), None);
+        assert_eq!(read("merge_maps(cache, attributes, \"insert\")").string("strategy").as_deref(), Some("insert"));
         assert_eq!(read("set(attributes[\"a\"][\"b\"], 1)").target(), Target::Attribute("a".to_owned()));
         assert_eq!(read("set(attributes[Concat([\"a\"], \"\")], 1)").path(), "attributes[Concat");
         for (path, target) in [
@@ -314,7 +371,26 @@ mod tests {
         assert_eq!([2046, 2047].map(long), [true, false]);
         let many = |count: usize| read("set(span.name, 1)").leaves_what_is_there(&vec![deep(0).1; count]);
         assert_eq!([0, 1, 64, 65].map(many), [false, true, true, false]);
-        for no_statement in ["", "span", "where x", "set(a", "set(a) or b", "\"a\"(b)", "set)a(", "\u{e9}(\""] {
+        // By names in any order, of functions that are not known, too.
+        let merge = read("merge_maps(strategy=\"upsert\", source=span.cache, target = span.attributes)");
+        assert_eq!((merge.target(), merge.string("strategy").as_deref()), (Target::Attributes, Some("upsert")));
+        assert_eq!(read("mystery(a=1, target=span.name)").target(), Target::Field);
+        assert_eq!(read("mystery(a=span.name)").target(), Target::Other);
+        assert_eq!(read("mystery(\"hush\", 1)").path(), "");
+        for no_statement in [
+            "",
+            "span",
+            "where x",
+            "set(a",
+            "set(a) or b",
+            "\"a\"(b)",
+            "set)a(",
+            "\u{e9}(\"",
+            "set(a, target=b)",
+            "set(value=a, b)",
+            "set(a, b, c)",
+            "set(a, worth=b)",
+        ] {
             assert_eq!(Statement::read(no_statement), None, "{no_statement}");
         }
     }

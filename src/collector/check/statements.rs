@@ -144,8 +144,10 @@ impl On<'_, '_> {
         let takes_nothing = match (&target, function) {
             (Target::Cache, _) => true,
             (Target::Attribute(key), _) => is_dropped(key),
-            (_, "delete_key" | "delete_keys") => statement.strings(1).is_some_and(|keys| keys.iter().all(is_dropped)),
-            (_, "delete_matching_keys") => statement.string(1).is_some_and(|keys| drops_all(&keys, self.receiving)),
+            (_, "delete_key" | "delete_keys") => {
+                statement.strings(if function == "delete_key" { "key" } else { "keys" }).is_some_and(|keys| keys.iter().all(is_dropped))
+            }
+            (_, "delete_matching_keys") => statement.string("pattern").is_some_and(|keys| drops_all(&keys, self.receiving)),
             _ => false,
         };
         if takes_nothing {
@@ -153,13 +155,13 @@ impl On<'_, '_> {
         }
         let adds = match function {
             "set" => statement.leaves_what_is_there(conditions),
-            "merge_maps" => statement.string(2).is_some_and(|strategy| strategy == "insert"),
+            "merge_maps" => statement.string("strategy").is_some_and(|strategy| strategy == "insert"),
             _ => false,
         };
         match function {
             "set" | "merge_maps" if adds => self.adds(&statement, &target, mark, notes),
             "set" | "append" => self.writes(&statement, &target, !conditions.is_empty(), mark, notes),
-            "merge_maps" if statement.string(2).is_some_and(|strategy| matches!(strategy.as_str(), "update" | "upsert")) => {
+            "merge_maps" if statement.string("strategy").is_some_and(|strategy| matches!(strategy.as_str(), "update" | "upsert")) => {
                 self.writes(&statement, &target, !conditions.is_empty(), mark, notes);
             }
             "set_semconv_span_name" => notes.found(Kind::EvidenceCut, mark, id, format!("gives spans other names (`{pipeline}`)"), APART),
@@ -511,5 +513,36 @@ service:
         ]);
         let told = statement(r#"set(span.attributes[Concat(["gen_ai", "x"], ".")], "hush")"#);
         assert!(!format!("{told:?}").contains("hush"), "{told:?}");
+    }
+
+    /// Scenario: what a function is given comes by name, in another order than that of the language. Guarantee: it is judged as if it came in its
+    /// order, and names that are not understood are told.
+    #[test]
+    fn named_arguments_come_in_any_order() {
+        all_are(&[
+            (r#"set(value=span.cache["x"], target=span.attributes["gen_ai.prompt"])"#, "found"),
+            (r#"set(value=span.attributes["http.client_ip"], target=span.attributes["gen_ai.input.messages"])"#, "found"),
+            (r#"set(value=span.attributes["http.client_ip"], target=span.name)"#, "found"),
+            (r#"set(value=span.name, target=span.cache["x"])"#, ""),
+            (r#"set(value="x", target = span.name) where span.name == nil"#, "noted"),
+            (r#"merge_maps(source=span.cache, target=span.attributes, strategy="upsert")"#, "found"),
+            (r#"merge_maps(strategy="insert", source=span.cache, target=span.attributes)"#, "noted"),
+            (r#"merge_maps(span.attributes, strategy="insert", source=span.cache)"#, "noted"),
+            (r#"merge_maps(source=span.attributes, target=span.cache, strategy="upsert")"#, ""),
+            (r#"delete_key(key="client.port", target=span.attributes)"#, ""),
+            (r#"delete_key(key="gen_ai.prompt", target=span.attributes)"#, "found"),
+            (r#"delete_matching_keys(pattern="^http\\.request\\.header\\..*", target=span.attributes)"#, ""),
+            (r#"keep_keys(keys=["a"], target=span.attributes)"#, "found"),
+            ("limit(priority_keys=[], limit=10, target=span.attributes)", "found"),
+            ("limit(priorityKeys=[], limit=10, target=span.cache)", ""),
+            (r#"replace_pattern(regex_pattern="a", replacement="b", target=span.name)"#, "found"),
+            (r#"append(values=["x"], target=span.attributes["gen_ai.request.stop_sequences"])"#, "found"),
+            // What the Collector refuses, or what nobody knows the meaning of.
+            (r#"set(span.cache["x"], target=span.name)"#, "unjudged"),
+            (r#"set(value="x", span.cache["x"])"#, "unjudged"),
+            (r#"set(worth="x", target=span.cache["x"])"#, "unjudged"),
+            (r#"set(target=span.cache["x"], target=span.name)"#, "unjudged"),
+            (r#"set(span.cache["x"], "x", "y")"#, "unjudged"),
+        ]);
     }
 }
