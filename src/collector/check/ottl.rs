@@ -25,9 +25,15 @@ pub(super) enum Target {
     Cache,
     /// All attributes of something.
     Attributes,
-    /// One attribute, or something in it.
+    /// One attribute.
     Attribute(String),
-    /// What a record says of its span, log or scope, besides attributes.
+    /// Something in one attribute.
+    Within(String),
+    /// The body of a log.
+    Body,
+    /// Something in the body of a log.
+    WithinBody,
+    /// What else a record says of its span, log or scope.
     Field,
     /// Anything else, or a key that is not written out.
     Other,
@@ -127,7 +133,7 @@ impl Statement {
     /// Whether it leaves alone what is there: it runs only where the path that it writes to is nil, by its own condition or by those of its group.
     pub(super) fn leaves_what_is_there(&self, conditions: &[Condition]) -> bool {
         let Some(path) = self.given(TARGET) else { return false };
-        let is_field = self.target() == Target::Field;
+        let is_field = matches!(self.target(), Target::Field | Target::Body);
         let leaves = |condition: &Condition| condition.0.len() <= PARTS_MAX && implies_absent(&condition.0, path, is_field, DEPTH_MAX);
         // Of several conditions of a group one is enough for it to run.
         self.condition.as_ref().is_some_and(leaves) || ((1..=CONDITIONS_MAX).contains(&conditions.len()) && conditions.iter().all(leaves))
@@ -239,7 +245,7 @@ fn plain(name: &str) -> String {
 
 fn target(path: &[Part]) -> Target {
     const CONTEXTS: [&str; 6] = ["span.", "spanevent.", "log.", "resource.", "scope.", "instrumentation_scope."];
-    const FIELDS: [&str; 18] = [
+    const FIELDS: [&str; 17] = [
         "trace_id",
         "span_id",
         "parent_span_id",
@@ -247,7 +253,6 @@ fn target(path: &[Part]) -> Target {
         "version",
         "kind",
         "status",
-        "body",
         "event_name",
         "start_time",
         "end_time",
@@ -264,7 +269,13 @@ fn target(path: &[Part]) -> Target {
     match (word, below) {
         ("cache", _) => Target::Cache,
         ("attributes", []) => Target::Attributes,
-        ("attributes", [open, key, close, ..]) if open == "[" && close == "]" => unquoted(key).map_or(Target::Other, Target::Attribute),
+        ("attributes", [open, key, close, deeper @ ..]) if open == "[" && close == "]" => match unquoted(key) {
+            Some(key) if deeper.is_empty() => Target::Attribute(key),
+            Some(key) => Target::Within(key),
+            None => Target::Other,
+        },
+        ("body" | "body.string", []) => Target::Body,
+        ("body", _) => Target::WithinBody,
         _ => {
             let field = word.split('.').next().unwrap_or_default();
             let field = field.strip_suffix("_unix_nano").unwrap_or(field);
@@ -344,15 +355,18 @@ mod tests {
         assert_eq!(read("limit(attributes, 1, [])").strings("priority_keys"), Some(Vec::new()));
         assert_eq!(read("delete_keys(attributes, [a, \"b\"])").strings("keys"), None);
         assert_eq!(read("merge_maps(cache, attributes, \"insert\")").string("strategy").as_deref(), Some("insert"));
-        assert_eq!(read("set(attributes[\"a\"][\"b\"], 1)").target(), Target::Attribute("a".to_owned()));
+        assert_eq!(read("set(attributes[\"a\"][\"b\"], 1)").target(), Target::Within("a".to_owned()));
         assert_eq!(read("set(attributes[Concat([\"a\"], \"\")], 1)").path(), "attributes[Concat");
         for (path, target) in [
             ("span.cache[\"a\"]", Target::Cache),
             ("cache", Target::Cache),
             ("span.attributes[Concat([\"a\"], \"\")]", Target::Other),
             ("end_time_unix_nano", Target::Field),
-            ("body.string", Target::Field),
-            ("log.body[\"a\"]", Target::Field),
+            ("body.string", Target::Body),
+            ("log.body", Target::Body),
+            ("log.body[\"a\"]", Target::WithinBody),
+            ("log.body[0][\"a\"]", Target::WithinBody),
+            ("log.trace_id.string", Target::Field),
             ("scope.name", Target::Field),
             ("span.cached", Target::Other),
         ] {

@@ -95,6 +95,40 @@ pub(super) fn judge(processor: &Component<'_>, pipeline: &Pipeline, receiving: &
     }
 }
 
+/// What a function does to what it writes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Does {
+    /// Writes over it, unless its condition says otherwise.
+    Sets,
+    /// Adds the members that it does not have.
+    Inserts,
+    /// Writes over it, or into it.
+    Overwrites,
+    /// Gives a span another name.
+    Renames,
+    /// Takes away or changes something of it.
+    Cuts,
+    /// Not known here.
+    Unknown,
+}
+
+impl Does {
+    fn of(statement: &Statement) -> Does {
+        match statement.function.as_str() {
+            "set" => Does::Sets,
+            "append" => Does::Overwrites,
+            "merge_maps" => match statement.string("strategy").as_deref() {
+                Some("insert") => Does::Inserts,
+                Some("update" | "upsert") => Does::Overwrites,
+                Some(_) | None => Does::Unknown,
+            },
+            "set_semconv_span_name" => Does::Renames,
+            cuts if CUTTING.contains(&cuts) || cuts.starts_with("replace_") => Does::Cuts,
+            _ => Does::Unknown,
+        }
+    }
+}
+
 /// A transform processor on a pipeline.
 struct On<'a, 'n> {
     processor: &'a Component<'n>,
@@ -138,58 +172,71 @@ impl On<'_, '_> {
         let Some(statement) = Statement::read(text) else {
             return notes.unjudged(mark, id, format!("what this statement does (`{pipeline}`) is not understood here"));
         };
-        let function = statement.function.as_str();
-        let target = statement.target();
-        let is_dropped = |key: &String| worth(key, self.receiving) == Worth::Dropped;
-        let takes_nothing = match (&target, function) {
-            (Target::Cache, _) => true,
-            (Target::Attribute(key), _) => is_dropped(key),
-            (_, "delete_key" | "delete_keys") => {
-                statement.strings(if function == "delete_key" { "key" } else { "keys" }).is_some_and(|keys| keys.iter().all(is_dropped))
-            }
-            (_, "delete_matching_keys") => statement.string("pattern").is_some_and(|keys| drops_all(&keys, self.receiving)),
-            _ => false,
-        };
-        if takes_nothing {
+        let (does, target) = (Does::of(&statement), statement.target());
+        if does == Does::Unknown {
+            return self.unknown(&statement, mark, notes);
+        }
+        if !self.may_be_evidence(&target) || (target == Target::Attributes && self.takes_only_withheld(&statement)) {
             return;
         }
-        let adds = match function {
-            "set" => statement.leaves_what_is_there(conditions),
-            "merge_maps" => statement.string("strategy").is_some_and(|strategy| strategy == "insert"),
-            _ => false,
-        };
-        match function {
-            "set" | "merge_maps" if adds => self.adds(&statement, &target, mark, notes),
-            "set" | "append" => self.writes(&statement, &target, !conditions.is_empty(), mark, notes),
-            "merge_maps" if statement.string("strategy").is_some_and(|strategy| matches!(strategy.as_str(), "update" | "upsert")) => {
-                self.writes(&statement, &target, !conditions.is_empty(), mark, notes);
-            }
-            "set_semconv_span_name" => notes.found(Kind::EvidenceCut, mark, id, format!("gives spans other names (`{pipeline}`)"), APART),
-            _ if CUTTING.contains(&function) || function.starts_with("replace_") => {
-                let says = format!("`{function}` takes away or changes what the application sent (`{pipeline}`)");
+        match does {
+            Does::Sets if statement.leaves_what_is_there(conditions) => self.adds(&statement, &target, mark, notes),
+            Does::Inserts => self.adds(&statement, &target, mark, notes),
+            Does::Sets | Does::Overwrites => self.writes(&statement, &target, !conditions.is_empty(), mark, notes),
+            Does::Renames => notes.found(Kind::EvidenceCut, mark, id, format!("gives spans other names (`{pipeline}`)"), APART),
+            Does::Cuts => {
+                let says = format!("`{}` takes away or changes what the application sent (`{pipeline}`)", statement.function);
                 notes.found(Kind::EvidenceCut, mark, id, says, APART);
             }
-            _ => self.unknown(&statement, mark, notes),
+            Does::Unknown => {}
         }
+    }
+
+    /// Whether evidence may stand where a statement writes to.
+    fn may_be_evidence(&self, target: &Target) -> bool {
+        match target {
+            Target::Cache => false,
+            Target::Attribute(key) | Target::Within(key) => !self.is_withheld(key),
+            Target::Attributes | Target::Field | Target::Body | Target::WithinBody | Target::Other => true,
+        }
+    }
+
+    /// Whether what a statement takes from attributes is what spanseal never stores anyway. Members of a body, or of an attribute, it does.
+    fn takes_only_withheld(&self, statement: &Statement) -> bool {
+        let keys = match statement.function.as_str() {
+            "delete_key" => statement.string("key").map(|key| vec![key]),
+            "delete_keys" => statement.strings("keys"),
+            "delete_matching_keys" => return statement.string("pattern").is_some_and(|keys| drops_all(&keys, self.receiving)),
+            _ => None,
+        };
+        keys.is_some_and(|keys| keys.iter().all(|key| self.is_withheld(key)))
+    }
+
+    fn is_withheld(&self, key: &str) -> bool {
+        worth(key, self.receiving) == Worth::Dropped
     }
 
     /// Something that leaves alone what is there.
     fn adds(&self, statement: &Statement, target: &Target, mark: Mark, notes: &mut Notes) {
-        let is_claim = match target {
-            Target::Attribute(key) => is_statement(key),
-            // The name of a span or event says what it is.
-            Target::Field => statement.path().ends_with("name") || statement.function != "set",
-            // What a map has is not known.
-            Target::Attributes => true,
-            Target::Cache | Target::Other => false,
+        let (id, pipeline, path, function) = (&self.processor.id, self.pipeline, statement.path(), &statement.function);
+        let into = match (target, function.as_str()) {
+            (Target::Attribute(key), "set") if is_statement(key) => return notes.note(mark, id, added(key, pipeline)),
+            (Target::Attribute(_), "set") => return,
+            // What a field says is a claim of its own, and what a map has is not known.
+            (Target::Field | Target::Body, "set") | (Target::Attributes, _) => return notes.note(mark, id, added(&path, pipeline)),
+            // What is put into something that the application sent changes that, whether it had such a member or not.
+            (Target::Within(key), "set") if worth(key, self.receiving) == Worth::Evidence => true,
+            (Target::WithinBody, "set") => true,
+            (Target::Attribute(key) | Target::Within(key), _) if worth(key, self.receiving) == Worth::Evidence => false,
+            (Target::Body | Target::WithinBody | Target::Field, _) => false,
+            (Target::Other, "set") | (Target::Cache, _) => return,
+            (Target::Attribute(_) | Target::Within(_) | Target::Other, _) => return self.unknown(statement, mark, notes),
         };
-        if is_claim {
-            let what = match (target, statement.path()) {
-                (Target::Attribute(key), _) => key.clone(),
-                (_, path) => path,
-            };
-            notes.note(mark, &self.processor.id, added(&what, self.pipeline));
-        }
+        let says = match into {
+            true => format!("`{function}` puts `{path}` into what the application sent (`{pipeline}`), which had no such member"),
+            false => format!("`{function}` puts more into `{path}` than the application sent (`{pipeline}`)"),
+        };
+        notes.found(Kind::EvidenceCut, mark, id, says, APART);
     }
 
     /// Something that writes over what is there.
@@ -208,11 +255,15 @@ impl On<'_, '_> {
                     not_over(key, &leaving),
                 )
             }
-            Target::Field | Target::Attributes => {
+            Target::Within(key) if worth(key, self.receiving) == Worth::Evidence => {
+                let says = format!("`{function}` writes over `{path}`{where_it_does}, whatever the application said (`{pipeline}`)");
+                (says, APART.to_owned())
+            }
+            Target::Field | Target::Body | Target::WithinBody | Target::Attributes => {
                 let says = format!("`{function}` writes over `{path}`{where_it_does}{all}, whatever the application said (`{pipeline}`)");
                 (says, APART.to_owned())
             }
-            Target::Attribute(_) | Target::Cache | Target::Other => return self.unknown(statement, mark, notes),
+            Target::Attribute(_) | Target::Within(_) | Target::Cache | Target::Other => return self.unknown(statement, mark, notes),
         };
         notes.found(Kind::EvidenceCut, mark, id, says, instead);
     }
@@ -481,7 +532,7 @@ service:
             (r#"set(log.observed_time, Now()) where true"#, "found"),
             (r#"set(scope.name, "x") where true"#, "found"),
             (r#"set(instrumentation_scope.name, "x") where true"#, "found"),
-            (r#"set(log.body, "x") where log.body == nil"#, ""),
+            (r#"set(log.body, "x") where log.body == nil"#, "noted"),
             (r#"set(span.name, "x") where span.name == """#, "noted"),
             (r#"set(log.severity_text, "x")"#, "unjudged"),
             (r#"set(span.attributes, span.cache["a"])"#, "found"),
@@ -543,6 +594,52 @@ service:
             (r#"set(worth="x", target=span.cache["x"])"#, "unjudged"),
             (r#"set(target=span.cache["x"], target=span.name)"#, "unjudged"),
             (r#"set(span.cache["x"], "x", "y")"#, "unjudged"),
+            ("mystery(source=span.cache, target=span.name)", "unjudged"),
+            ("mystery(span.cache)", "unjudged"),
         ]);
+    }
+
+    /// What is withheld is an attribute of such a name: a member of the body, or of another attribute, is kept.
+    #[test]
+    fn a_member_of_content_is_none_that_is_withheld() {
+        all_are(&[
+            (r#"delete_key(log.attributes, "client.port")"#, ""),
+            (r#"delete_key(log.body, "client.port")"#, "found"),
+            (r#"delete_key(log.body, "client.port") where IsMap(log.body)"#, "found"),
+            (r#"delete_keys(log.body, ["client.port"])"#, "found"),
+            (r#"delete_key(log.body["request"], "client.port")"#, "found"),
+            (r#"delete_matching_keys(log.body, "^http\\.request\\.header\\..*")"#, "found"),
+            (r#"delete_key(span.attributes["gen_ai.input.messages"], "client.port")"#, "found"),
+            (r#"delete_key(log.cache["copy"], "x")"#, ""),
+        ]);
+    }
+
+    /// Scenario: statements that run only where the member is not there that they write, or where a log has no body or trace. Guarantee: what is
+    /// written into something that the application sent changes it; what is added to a record is noted as its word.
+    #[test]
+    fn what_is_put_into_content_changes_it() {
+        all_are(&[
+            (r#"set(log.body["decision"], "approved") where log.body["decision"] == nil"#, "found"),
+            (r#"set(log.body["reviewed"], true) where log.body == nil or log.body["reviewed"] == nil"#, "found"),
+            (
+                r#"set(log.attributes["gen_ai.output.messages"]["by"], "x") where log.attributes["gen_ai.output.messages"]["by"] == nil"#,
+                "found",
+            ),
+            (r#"set(span.attributes["gen_ai.output.messages"][0]["by"], "x")"#, "found"),
+            (r#"set(span.attributes["client.port"]["by"], "x")"#, ""),
+            (r#"set(span.attributes["team"]["by"], "x") where span.attributes["team"]["by"] == nil"#, "unjudged"),
+            (r#"merge_maps(log.body, log.cache, "insert")"#, "found"),
+            (r#"merge_maps(span.attributes["gen_ai.output.messages"], span.cache, "insert")"#, "found"),
+            (r#"set(log.body, "user approved") where log.body == nil"#, "noted"),
+            (r#"set(log.body, "user approved") where log.body == """#, "noted"),
+            (r#"set(log.body.string, "user approved") where log.body.string == """#, "noted"),
+            ("set(log.trace_id, TraceID(0x0102030405060708090a0b0c0d0e0f10)) where log.trace_id == nil", "noted"),
+            ("set(log.span_id, SpanID(0x0102030405060708)) where log.span_id == nil", "noted"),
+            (r#"set(log.event_name, "gen_ai.choice") where log.event_name == nil"#, "noted"),
+        ]);
+        let into = statement(r#"set(log.body["decision"], "approved") where log.body["decision"] == nil"#);
+        let found = into.findings.iter().find(|found| found.component == "transform").unwrap();
+        assert!(found.says.starts_with("`set` puts `log.body[\"decision\"]` into what the application sent"), "{found:?}");
+        assert!(!found.instead.contains("== nil`"), "{found:?}");
     }
 }
