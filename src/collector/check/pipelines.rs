@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use super::carried::{self, Judged};
 use super::exporter::Blocks;
 use super::file::{Component, File, Pipeline, Reference, items, said, says_something};
-use super::statements::{self, mark_is_taken_off, statement_list};
+use super::statements::{self, fails_whole_requests, mark_is_taken_off, statement_list};
 use super::{Kind, Notes, Receiving, Said, connectors, exporter, receivers};
 use crate::collector::filter::{MARK, log_condition, log_marking, span_condition, trace_marking};
-use crate::config::yaml::{Mark, Node, Value};
+use crate::config::yaml::{Node, Value};
 use crate::plain::HIDDEN;
 use crate::promote::ottl::Filter;
 
@@ -579,29 +579,9 @@ fn filter(file: &File<'_>, pipeline: &Pipeline, before: &[Reference], processor:
 
 /// A filter that refuses a whole request.
 fn condition_fails(pipeline: &Pipeline, processor: &Component<'_>, list: &str, notes: &mut Notes) {
-    if let Some(place) = fails_whole_requests(processor, list) {
-        notes.found(
-            Kind::FilterFails,
-            place,
-            &processor.id,
-            format!("refuses a whole request where one condition fails (`{}`), and senders give up at last", pipeline.id),
-            "`error_mode: ignore`: what a condition fails on stays",
-        );
-    }
-}
-
-/// Where it is said, or would be, that one condition or statement that fails takes the request with it. What a group says of itself counts
-/// before what the processor says.
-pub(super) fn fails_whole_requests(processor: &Component<'_>, list: &str) -> Option<Mark> {
-    let fails = |mode: Said| !matches!(mode, Said::Is(mode, _) if mode == "ignore" || mode == "silent");
-    let own = fails(processor.said(&["error_mode"])).then(|| processor.place(&["error_mode"]));
-    let of_group = |item: &Node| {
-        let written = super::file::below(item, "error_mode").filter(|mode| says_something(mode));
-        written.map_or(own, |mode| fails(said(mode)).then_some(mode.mark))
-    };
-    match items(processor.node(&[list])) {
-        [] => own,
-        groups => groups.iter().find_map(of_group),
+    if let Some((place, says)) = fails_whole_requests(processor, list, "condition") {
+        let says = format!("{says} (`{}`), and senders give up at last", pipeline.id);
+        notes.found(Kind::FilterFails, place, &processor.id, says, "`error_mode: ignore`: what a condition fails on stays");
     }
 }
 

@@ -3,10 +3,10 @@
 //! What overwrites evidence of some spans is a mistake, whichever spans these are: no condition is known here to leave out AI. What only adds is
 //! none, and is noted where the record would have it as the application's word.
 
-use super::file::{Component, File, Pipeline, Reference, below, items, said};
+use super::file::{Component, File, Pipeline, Reference, below, items, said, says_something};
 use super::keys::{Worth, drops_all, is_statement, worth};
 use super::ottl::{Condition, Statement, Target};
-use super::pipelines::{APART, fails_whole_requests, flat};
+use super::pipelines::{APART, flat};
 use super::{Kind, Notes, Receiving, Said};
 use crate::collector::filter::{MARK, UNMARKING};
 use crate::config::yaml::{Mark, Node, Value};
@@ -77,14 +77,9 @@ fn changed(processor: &Component<'_>, mark: Mark, action: &str, key: &str, pipel
 /// Judges the statements of a transform processor.
 pub(super) fn judge(processor: &Component<'_>, pipeline: &Pipeline, receiving: &Receiving, notes: &mut Notes) {
     let list = statement_list(pipeline);
-    if let Some(place) = fails_whole_requests(processor, list).filter(|_| processor.node(&[list]).is_some()) {
-        notes.found(
-            Kind::StatementFails,
-            place,
-            &processor.id,
-            format!("refuses a whole request where one statement fails (`{}`), and senders give up at last", pipeline.id),
-            "`error_mode: ignore`: what a statement fails on stays as it was",
-        );
+    if let Some((place, says)) = fails_whole_requests(processor, list, "statement").filter(|_| processor.node(&[list]).is_some()) {
+        let says = format!("{says} (`{}`), and senders give up at last", pipeline.id);
+        notes.found(Kind::StatementFails, place, &processor.id, says, "`error_mode: ignore`: what a statement fails on stays as it was");
     }
     let on = On { processor, pipeline: &pipeline.id, receiving };
     for item in items(processor.node(&[list])) {
@@ -92,6 +87,39 @@ pub(super) fn judge(processor: &Component<'_>, pipeline: &Pipeline, receiving: &
             Value::Scalar(text) => on.statement(text, item.mark, &[], notes),
             _ => on.group(item, notes),
         }
+    }
+}
+
+/// Where it is said, or would be, that one condition or statement that fails takes the request with it, and in which Collectors. What a group says
+/// of itself counts before what the processor says.
+///
+/// Where nothing is said it does so before contrib 0.153, and not from then on. Which Collector reads a file does not stand in it, and those of
+/// either kind are in use: so it is a mistake that says whose, and the line that mends it means the same in both.
+pub(super) fn fails_whole_requests(processor: &Component<'_>, list: &str, what: &str) -> Option<(Mark, String)> {
+    let fails = |mode: Said| match mode {
+        // A variable was told as such.
+        Said::Nothing | Said::Unknown(_) => None,
+        Said::Is(mode, place) => {
+            let is_tolerant = matches!(mode.to_lowercase().as_str(), "ignore" | "silent");
+            (!is_tolerant).then(|| (place, format!("refuses a whole request where one {what} fails")))
+        }
+    };
+    let is_written = |mode: &&Node| says_something(mode);
+    let own = match processor.node(&["error_mode"]).filter(is_written) {
+        Some(mode) => fails(said(mode)),
+        None => Some((
+            processor.place(&["error_mode"]),
+            format!(
+                "in a Collector before contrib 0.153, where no `error_mode` is written, refuses a whole request where one {what} fails"
+            ),
+        )),
+    };
+    match items(processor.node(&[list])) {
+        [] => own,
+        groups => groups.iter().find_map(|group| match below(group, "error_mode").filter(is_written) {
+            Some(mode) => fails(said(mode)),
+            None => own.clone(),
+        }),
     }
 }
 
@@ -641,5 +669,33 @@ service:
         let found = into.findings.iter().find(|found| found.component == "transform").unwrap();
         assert!(found.says.starts_with("`set` puts `log.body[\"decision\"]` into what the application sent"), "{found:?}");
         assert!(!found.instead.contains("== nil`"), "{found:?}");
+    }
+
+    /// Scenario: what becomes of a request in which a statement fails, said, or left to Collectors that differ in it. Guarantee: a mistake says
+    /// whose Collectors it is one of, and what is a variable is not accused.
+    #[test]
+    fn whose_collector_refuses_is_said() {
+        let told = |mode: &str, group: &str| {
+            let group = format!("[{{{group}statements: ['set(span.cache[\"x\"], 1)']}}]");
+            let report = with(&format!("  transform: {{{mode}trace_statements: {group}}}\n"));
+            let says = report.findings.iter().find(|found| found.component == "transform").map(|found| found.says.clone());
+            (word_for(&report), says.unwrap_or_default())
+        };
+        const BEFORE: &str = "in a Collector before contrib 0.153, where no `error_mode` is written, refuses a whole request";
+        for (mode, group, expected, says) in [
+            ("", "", "found", BEFORE),
+            ("error_mode: '', ", "error_mode: '', ", "found", BEFORE),
+            ("error_mode: propagate, ", "", "found", "refuses a whole request where one statement fails (`traces`)"),
+            ("error_mode: ignore, ", "error_mode: propagate, ", "found", "refuses a whole request where one statement fails"),
+            ("error_mode: ignore, ", "", "", ""),
+            ("error_mode: Silent, ", "", "", ""),
+            ("error_mode: propagate, ", "error_mode: ignore, ", "", ""),
+            ("", "error_mode: ignore, ", "", ""),
+            ("error_mode: '${env:MODE}', ", "", "unjudged", ""),
+            ("error_mode: '${env:MODE:-ignore}', ", "", "", ""),
+        ] {
+            let (word, told) = told(mode, group);
+            assert!(word == expected && told.starts_with(says), "{mode} {group}: {word} {told}");
+        }
     }
 }
