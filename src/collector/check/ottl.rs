@@ -2,6 +2,8 @@
 //!
 //! Nothing is evaluated. What is no statement of this form the Collector refuses itself.
 
+use std::collections::BTreeSet;
+
 /// The smallest parts of a text: a word with its dots, a string with its quotes, a sign.
 type Part = String;
 
@@ -130,13 +132,16 @@ impl Statement {
         self.condition.as_ref().is_none_or(|condition| condition.0 == ["true"])
     }
 
+    /// Whether it sets nothing at all.
+    pub(super) fn sets_nil(&self) -> bool {
+        self.function == "set" && self.given("value").is_some_and(|value| value == ["nil"])
+    }
+
     /// Whether it leaves alone what is there: it runs only where the path that it writes to is nil, by its own condition or by those of its group.
-    pub(super) fn leaves_what_is_there(&self, conditions: &[Condition]) -> bool {
+    pub(super) fn leaves_what_is_there(&self, group: &Absent) -> bool {
         let Some(path) = self.given(TARGET) else { return false };
         let is_field = matches!(self.target(), Target::Field | Target::Body);
-        let leaves = |condition: &Condition| condition.0.len() <= PARTS_MAX && implies_absent(&condition.0, path, is_field, DEPTH_MAX);
-        // Of several conditions of a group one is enough for it to run.
-        self.condition.as_ref().is_some_and(leaves) || ((1..=CONDITIONS_MAX).contains(&conditions.len()) && conditions.iter().all(leaves))
+        group.has(path, is_field) || self.condition.as_ref().is_some_and(|condition| condition.absent().has(path, is_field))
     }
 }
 
@@ -144,34 +149,95 @@ impl Condition {
     pub(super) fn read(text: &str) -> Condition {
         Condition(parts(text))
     }
+
+    /// What is absent wherever it holds.
+    fn absent(&self) -> Absent {
+        absent(&self.0, true, DEPTH_MAX)
+    }
+}
+
+/// Paths that lead to nothing wherever something holds. Many statements of a group ask for theirs, so it is found out once.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Absent {
+    nil: BTreeSet<Vec<Part>>,
+    /// These, and those that lead to the empty text, which a field has that nobody set.
+    empty: BTreeSet<Vec<Part>>,
+}
+
+impl Absent {
+    /// Wherever a group runs: of several conditions one is enough.
+    pub(super) fn of_group(conditions: &[Condition]) -> Absent {
+        Absent::of_any(conditions.iter().map(Condition::absent))
+    }
+
+    fn has(&self, path: &[Part], is_field: bool) -> bool {
+        if is_field { self.empty.contains(path) } else { self.nil.contains(path) }
+    }
+
+    /// Where one of these holds, and nobody knows which.
+    fn of_any(mut ways: impl Iterator<Item = Absent>) -> Absent {
+        let first = ways.next().unwrap_or_default();
+        ways.fold(first, |mut all, way| {
+            all.nil.retain(|path| way.nil.contains(path));
+            all.empty.retain(|path| way.empty.contains(path));
+            all
+        })
+    }
+
+    /// Where all of these hold.
+    fn of_all(terms: impl Iterator<Item = Absent>) -> Absent {
+        terms.fold(Absent::default(), |mut all, term| {
+            all.nil.extend(term.nil);
+            all.empty.extend(term.empty);
+            all
+        })
+    }
 }
 
 /// Brackets around brackets that are looked into; what is deeper says nothing.
 const DEPTH_MAX: u8 = 16;
 
-/// Parts of a condition that is looked at, which each statement of a group does again; a longer one says nothing.
-const PARTS_MAX: usize = 4096;
+/// What is absent where a condition holds, or where it does not. `and` binds closer than `or`.
+fn absent(condition: &[Part], holds: bool, depth: u8) -> Absent {
+    let ways = between(condition, "or").into_iter().map(|way| {
+        let terms = between(&way, "and").into_iter().map(|term| absent_by_term(&term, holds, depth));
+        if holds { Absent::of_all(terms) } else { Absent::of_any(terms) }
+    });
+    if holds { Absent::of_any(ways) } else { Absent::of_all(ways) }
+}
 
-/// Conditions of a group that are looked at; more say nothing, so that each statement asks few.
-const CONDITIONS_MAX: usize = 64;
-
-/// Whether a condition holds only where a path is nil, or the empty text that a field has which nobody set. `and` binds closer than `or`.
-fn implies_absent(condition: &[Part], path: &[Part], is_field: bool, depth: u8) -> bool {
-    let ways = between(condition, "or");
-    let says_so = |term: &Vec<Part>| {
-        let is_nothing = |value: &[Part]| matches!(value, [one] if one == "nil" || (is_field && one == "\"\""));
-        match between(term, "==").as_slice() {
-            [one, other] if one == path => is_nothing(other),
-            [one, other] if other == path => is_nothing(one),
-            _ => match term.as_slice() {
-                [open, inner @ .., last] if open == "(" && closing(term) == term.len().checked_sub(1) && last == ")" => {
-                    depth > 0 && implies_absent(inner, path, is_field, depth.saturating_sub(1))
-                }
-                _ => false,
-            },
-        }
+fn absent_by_term(term: &[Part], holds: bool, depth: u8) -> Absent {
+    match term {
+        [not, rest @ ..] if not == "not" && rest.first().is_some_and(|next| next != "not") => return absent_by_term(rest, !holds, depth),
+        _ => {}
+    }
+    if let Some(inner) = bracketed(term) {
+        return depth.checked_sub(1).map(|depth| absent(inner, holds, depth)).unwrap_or_default();
+    }
+    let sides = between(term, if holds { "==" } else { "!=" });
+    let sides: Vec<&[Part]> = sides.iter().map(|side| without_brackets(side)).collect();
+    let says = |path: &[Part], value: &[Part]| {
+        let is = |text: &str| matches!(value, [one] if one == text);
+        let paths = |is_so: bool| if is_so { BTreeSet::from([path.to_vec()]) } else { BTreeSet::new() };
+        Absent { nil: paths(is("nil")), empty: paths(is("nil") || is("\"\"")) }
     };
-    !ways.is_empty() && ways.iter().all(|way| between(way, "and").iter().any(says_so))
+    match sides.as_slice() {
+        [one, other] => Absent::of_all([says(one, other), says(other, one)].into_iter()),
+        _ => Absent::default(),
+    }
+}
+
+/// What stands in the brackets that are around all of it.
+fn bracketed(parts: &[Part]) -> Option<&[Part]> {
+    match parts {
+        [open, inner @ .., last] if open == "(" && last == ")" && closing(parts) == parts.len().checked_sub(1) => Some(inner),
+        _ => None,
+    }
+}
+
+/// `(span.name)` is as good as the path alone.
+fn without_brackets(side: &[Part]) -> &[Part] {
+    (0..DEPTH_MAX).try_fold(side, |side, _| bracketed(side).ok_or(side)).unwrap_or_else(|side| side)
 }
 
 /// Where the bracket ends that the parts begin with.
@@ -372,19 +438,20 @@ mod tests {
         ] {
             assert_eq!(read(&format!("set({path}, 1)")).target(), target, "{path}");
         }
-        // What nobody writes says nothing, and takes no time.
-        let deep = |depth: usize| {
-            let nested = format!("{}span.name == nil{}", "(".repeat(depth), ")".repeat(depth));
-            (read("set(span.name, 1)").leaves_what_is_there(&[Condition::read(&nested)]), Condition::read(&nested))
+        // What nobody writes says nothing.
+        let leaves = |conditions: &[&str]| {
+            let conditions: Vec<Condition> = conditions.iter().map(|text| Condition::read(text)).collect();
+            read("set(span.name, 1)").leaves_what_is_there(&Absent::of_group(&conditions))
         };
-        assert_eq!([1, 16, 17, 100_000].map(|depth| deep(depth).0), [true, true, false, false]);
-        let long = |terms: usize| {
-            let terms = format!("span.name == nil{}", " and true".repeat(terms));
-            read("set(span.name, 1)").leaves_what_is_there(&[Condition::read(&terms)])
-        };
-        assert_eq!([2046, 2047].map(long), [true, false]);
-        let many = |count: usize| read("set(span.name, 1)").leaves_what_is_there(&vec![deep(0).1; count]);
-        assert_eq!([0, 1, 64, 65].map(many), [false, true, true, false]);
+        let nested = |open: &str, depth: usize| leaves(&[&format!("{}span.name == nil{}", open.repeat(depth), ")".repeat(depth))]);
+        assert_eq!([1, 16, 17, 100_000].map(|depth| nested("(", depth)), [true, true, false, false]);
+        assert_eq!([2, 16, 18].map(|depth| nested("not (", depth)), [true, true, false]);
+        let side = |depth: usize| leaves(&[&format!("nil == {}span.name{}", "(".repeat(depth), ")".repeat(depth))]);
+        assert_eq!([1, 16, 17, 100_000].map(side), [true, true, false, false]);
+        assert!(leaves(&[&format!("{}span.name == nil", "true and ".repeat(50_000))]));
+        assert_eq!([0, 1, 1000].map(|count| leaves(&vec!["span.name == nil"; count])), [false, true, true]);
+        assert!(!leaves(&["span.name == nil", "true"]) && leaves(&["span.name == nil", "span.name == \"\""]));
+        assert!(!leaves(&["not not span.name == nil"]) && !leaves(&["not"]) && !leaves(&["span.name == nil == nil"]));
         // By names in any order, of functions that are not known, too.
         let merge = read("merge_maps(strategy=\"upsert\", source=span.cache, target = span.attributes)");
         assert_eq!((merge.target(), merge.string("strategy").as_deref()), (Target::Attributes, Some("upsert")));

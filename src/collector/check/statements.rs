@@ -5,7 +5,7 @@
 
 use super::file::{Component, File, Pipeline, Reference, below, items, said, says_something};
 use super::keys::{Worth, drops_all, is_statement, worth};
-use super::ottl::{Condition, Statement, Target};
+use super::ottl::{Absent, Condition, Statement, Target};
 use super::pipelines::{APART, flat};
 use super::{Kind, Notes, Receiving, Said};
 use crate::collector::filter::{MARK, UNMARKING};
@@ -84,8 +84,8 @@ pub(super) fn judge(processor: &Component<'_>, pipeline: &Pipeline, receiving: &
     let on = On { processor, pipeline: &pipeline.id, receiving };
     for item in items(processor.node(&[list])) {
         match &item.value {
-            Value::Scalar(text) => on.statement(text, item.mark, &[], notes),
-            _ => on.group(item, notes),
+            Value::Map(_) => on.group(item, notes),
+            _ => on.statement(item, &Under::default(), notes),
         }
     }
 }
@@ -164,40 +164,51 @@ struct On<'a, 'n> {
     receiving: &'a Receiving,
 }
 
+/// What the conditions of a group say of all its statements.
+#[derive(Default)]
+struct Under {
+    absent: Absent,
+    is_conditional: bool,
+}
+
 impl On<'_, '_> {
     /// Statements under conditions.
     fn group(&self, group: &Node, notes: &mut Notes) {
-        let texts = |key: &str| -> Vec<(String, Mark)> {
-            let text = |item: &Node| match &item.value {
-                Value::Scalar(text) => Some((text.clone(), item.mark)),
-                _ => None,
-            };
-            items(below(group, key)).iter().filter_map(text).collect()
-        };
-        let conditions = texts("conditions");
-        if let Some((_, mark)) = conditions.iter().find(|(text, _)| text.contains("${")) {
-            let says = format!(
-                "what the variable in a condition stands for (`{}`) is not known here, so neither is what is done under it",
-                self.pipeline
-            );
-            return notes.unjudged(*mark, &self.processor.id, says);
+        let mut conditions = Vec::new();
+        for item in items(below(group, "conditions")) {
+            match (said(item), &item.value) {
+                (Said::Is(text, _), _) => conditions.push(Condition::read(&text)),
+                (Said::Unknown(mark), Value::Scalar(_)) => {
+                    let says = format!(
+                        "what the variable in a condition stands for (`{}`) is not known here, so neither is what is done under it",
+                        self.pipeline
+                    );
+                    return notes.unjudged(mark, &self.processor.id, says);
+                }
+                (Said::Nothing | Said::Unknown(_), _) => {}
+            }
         }
-        let conditions: Vec<Condition> = conditions.iter().map(|(text, _)| Condition::read(text)).collect();
-        for (statement, mark) in texts("statements") {
-            self.statement(&statement, mark, &conditions, notes);
+        let under = Under { absent: Absent::of_group(&conditions), is_conditional: !conditions.is_empty() };
+        for statement in items(below(group, "statements")) {
+            self.statement(statement, &under, notes);
         }
     }
 
-    fn statement(&self, text: &str, mark: Mark, conditions: &[Condition], notes: &mut Notes) {
+    fn statement(&self, item: &Node, under: &Under, notes: &mut Notes) {
         let (id, pipeline) = (&self.processor.id, self.pipeline);
-        if text.contains("${") {
-            return notes.unjudged(mark, id, format!("what the variable in a statement stands for (`{pipeline}`) is not known here"));
-        }
+        let (text, mark) = match (said(item), &item.value) {
+            (Said::Is(text, mark), _) => (text, mark),
+            (Said::Unknown(mark), Value::Scalar(_)) => {
+                return notes.unjudged(mark, id, format!("what the variable in a statement stands for (`{pipeline}`) is not known here"));
+            }
+            // The Collector refuses it.
+            (Said::Nothing | Said::Unknown(_), _) => return,
+        };
         // Our own mark comes and goes.
-        if is_our_mark(text) {
+        if is_our_mark(&text) {
             return;
         }
-        let Some(statement) = Statement::read(text) else {
+        let Some(statement) = Statement::read(&text) else {
             return notes.unjudged(mark, id, format!("what this statement does (`{pipeline}`) is not understood here"));
         };
         let (does, target) = (Does::of(&statement), statement.target());
@@ -208,9 +219,17 @@ impl On<'_, '_> {
             return;
         }
         match does {
-            Does::Sets if statement.leaves_what_is_there(conditions) => self.adds(&statement, &target, mark, notes),
+            Does::Sets if statement.sets_nil() => {
+                let path = statement.path();
+                let says = format!(
+                    "`set({path}, nil)` (`{pipeline}`) changes nothing up to contrib 0.160, and from 0.161 on it takes away what is there: which \
+                     Collector reads this is not known here"
+                );
+                notes.unjudged(mark, id, says);
+            }
+            Does::Sets if statement.leaves_what_is_there(&under.absent) => self.adds(&statement, &target, mark, notes),
             Does::Inserts => self.adds(&statement, &target, mark, notes),
-            Does::Sets | Does::Overwrites => self.writes(&statement, &target, !conditions.is_empty(), mark, notes),
+            Does::Sets | Does::Overwrites => self.writes(&statement, &target, under.is_conditional, mark, notes),
             Does::Renames => notes.found(Kind::EvidenceCut, mark, id, format!("gives spans other names (`{pipeline}`)"), APART),
             Does::Cuts => {
                 let says = format!("`{}` takes away or changes what the application sent (`{pipeline}`)", statement.function);
@@ -419,6 +438,15 @@ service:
             (format!(" where ({PATH} == nil)"), ""),
             (format!(" where span.kind == 3 and ({PATH} == nil and IsMatch(span.name, \"a or b\"))"), ""),
             (format!(" where (span.kind == 3 or span.kind == 2)    and {PATH}  ==   nil"), ""),
+            (format!(" where not ({PATH} != nil)"), ""),
+            (format!(" where not {PATH} != nil"), ""),
+            (format!(" where not {PATH} == nil"), "found"),
+            (format!(" where not ({PATH} != nil and span.kind == 3)"), "found"),
+            (format!(" where not ({PATH} != nil or span.kind == 3)"), ""),
+            (format!(" where not (not ({PATH} == nil))"), ""),
+            (format!(" where nil == ({PATH})"), ""),
+            (format!(" where (({PATH})) == nil"), ""),
+            (format!(" where {PATH} == \"\""), "found"),
         ] {
             assert_eq!(word_for(&statement(&format!("{SET}{condition}"))), expected, "{condition}");
         }
@@ -697,5 +725,38 @@ service:
             let (word, told) = told(mode, group);
             assert!(word == expected && told.starts_with(says), "{mode} {group}: {word} {told}");
         }
+    }
+
+    /// `set` with nothing changes nothing in a Collector of today, and may in one of tomorrow.
+    #[test]
+    fn to_set_nothing_is_not_accused() {
+        all_are(&[
+            ("set(span.name, nil)", "unjudged"),
+            (r#"set(span.attributes["gen_ai.prompt"], nil) where span.kind == 3"#, "unjudged"),
+            ("set(value=nil, target=span.name)", "unjudged"),
+            (r#"set(span.cache["x"], nil)"#, ""),
+            (r#"set(span.attributes["client.port"], nil)"#, ""),
+            (r#"set(span.name, "nil")"#, "found"),
+        ]);
+    }
+
+    /// `$$` is a dollar sign in every value, and a variable with a default stands for it.
+    #[test]
+    fn what_the_collector_replaces_is_replaced() {
+        all_are(&[
+            (r#"replace_pattern(span.attributes["gen_ai.prompt"], "a", "$${1}")"#, "found"),
+            (r#"replace_pattern(span.attributes["gen_ai.prompt"], "a", "$$1")"#, "found"),
+            (r#"replace_pattern(span.attributes["gen_ai.prompt"], "a", "$$${env:X}")"#, "unjudged"),
+            (r#"set(span.attributes["${env:KEY:-gen_ai.prompt}"], "x")"#, "found"),
+            (r#"set(span.attributes["${env:KEY}"], "x")"#, "unjudged"),
+        ]);
+        let group = |condition: &str| {
+            let statement = r#"set(span.attributes["gen_ai.prompt"], "x")"#;
+            let group = format!("      - conditions: [{}]\n        statements: [{}]\n", quoted(condition), quoted(statement));
+            word_for(&with(&format!("  transform:\n    error_mode: ignore\n    trace_statements:\n{group}")))
+        };
+        assert_eq!(group(r#"IsMatch(span.name, "a$${1}")"#), "found");
+        assert_eq!(group(r#"span.attributes["gen_ai.prompt"] == ${env:NIL:-nil}"#), "");
+        assert_eq!(group(r#"span.attributes["gen_ai.prompt"] == ${env:NIL}"#), "unjudged");
     }
 }
