@@ -3,6 +3,8 @@
 //! What overwrites evidence of some spans is a mistake, whichever spans these are: no condition is known here to leave out AI. What only adds is
 //! none, and is noted where the record would have it as the application's word.
 
+use std::collections::HashSet;
+
 use super::file::{Component, File, Pipeline, Reference, below, items, said, says_something};
 use super::keys::{Worth, drops_all, is_statement, worth};
 use super::ottl::{Absent, Condition, Statement, Target};
@@ -39,11 +41,23 @@ fn not_over(key: &str, leaving: &str) -> String {
 
 /// Judges the actions of the attributes and resource processors.
 pub(super) fn actions(processor: &Component<'_>, list: &str, pipeline: &str, receiving: &Receiving, notes: &mut Notes) {
+    let told: HashSet<Mark> = processor.variables().into_iter().map(|(_, mark)| mark).collect();
     for item in items(processor.node(&[list])) {
-        let text = |key: &str| match below(item, key).map(said) {
+        let node = |key: &str| below(item, key);
+        let text = |key: &str| match node(key).map(said) {
             Some(Said::Is(text, _)) => Some(text),
             _ => None,
         };
+        let unknown = ["action", "key", "pattern"].iter().filter_map(|key| node(key)).find(|node| matches!(said(node), Said::Unknown(_)));
+        if let Some(node) = unknown {
+            // One that stands alone was told with all the others.
+            if !told.contains(&node.mark) {
+                let says =
+                    format!("what the variable in an action stands for (`{pipeline}`) is not known here, so neither is what it changes");
+                notes.unjudged(node.mark, &processor.id, says);
+            }
+            continue;
+        }
         let action = text("action").unwrap_or_default().to_lowercase();
         let (key, pattern) = (text("key"), text("pattern").filter(|_| action != "extract"));
         let is_dropped = match (&key, &pattern) {
@@ -71,7 +85,9 @@ pub(super) fn actions(processor: &Component<'_>, list: &str, pipeline: &str, rec
 fn changed(processor: &Component<'_>, mark: Mark, action: &str, key: &str, pipeline: &str, notes: &mut Notes) {
     let says = format!("`{action}` of `{key}` changes what the application sent (`{pipeline}`)");
     let leaving = "`insert` changes nothing that is there, and adds what the application does not say";
-    notes.found(Kind::EvidenceCut, mark, &processor.id, says, not_over(key, leaving));
+    // Who takes something away has no use for another that adds it.
+    let instead = if matches!(action, "upsert" | "update") { not_over(key, leaving) } else { APART.to_owned() };
+    notes.found(Kind::EvidenceCut, mark, &processor.id, says, instead);
 }
 
 /// Judges the statements of a transform processor.
@@ -758,5 +774,37 @@ service:
         assert_eq!(group(r#"IsMatch(span.name, "a$${1}")"#), "found");
         assert_eq!(group(r#"span.attributes["gen_ai.prompt"] == ${env:NIL:-nil}"#), "");
         assert_eq!(group(r#"span.attributes["gen_ai.prompt"] == ${env:NIL}"#), "unjudged");
+    }
+
+    /// Of an action that is not known nothing is found, and it is told.
+    #[test]
+    fn an_action_with_a_variable_is_told_and_not_accused() {
+        let word = |action: &str| word_for(&with(&format!("  attributes: {{actions: [{{{action}}}]}}\n")));
+        for (action, expected) in [
+            (r#"key: "${env:KEY}", action: upsert, value: x"#, "unjudged"),
+            (r#"key: "app.${env:KEY}", action: upsert, value: x"#, "unjudged"),
+            (r#"key: user.id, action: "${env:ACT}", value: x"#, "unjudged"),
+            (r#"pattern: "^${env:KEY}", action: delete"#, "unjudged"),
+            (r#"key: team, action: "${env:ACT:-insert}", value: x"#, ""),
+            (r#"key: "${env:KEY:-team}", action: delete"#, "found"),
+            (r#"key: user.id, action: upsert, value: "${env:VALUE}""#, "found"),
+        ] {
+            assert_eq!(word(action), expected, "{action}");
+        }
+    }
+
+    /// The advice is a way out of the action that it is given for.
+    #[test]
+    fn insert_is_advised_where_it_is_a_way_out() {
+        let advice = |action: &str| {
+            let report = with(&format!("  attributes: {{actions: [{{key: user.id, action: {action}}}]}}\n"));
+            report.findings.iter().find(|found| found.component == "attributes").unwrap().instead.clone()
+        };
+        for action in ["upsert, value: x", "update, value: x"] {
+            assert!(advice(action).contains("`insert` changes nothing"), "{action}");
+        }
+        for action in ["delete", "hash", "extract, pattern: '^(?P<a>.*)$'", "convert, converted_type: string"] {
+            assert!(!advice(action).contains("`insert`"), "{action}: {}", advice(action));
+        }
     }
 }
