@@ -212,10 +212,12 @@ impl Source {
     pub(crate) fn first_document(&self) -> (Source, Option<Mark>) {
         let says = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
         let begins = |line: &str| line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r']));
+        // What stands before the first document about how it is written (`%YAML 1.1`) is none.
+        let directs = |line: &str| line.starts_with('%');
         let mut seen = false;
         let end = self.text.lines().position(|line| {
             let second = seen && begins(line);
-            seen |= says(line) && !begins(line);
+            seen |= says(line) && !begins(line) && !directs(line);
             second
         });
         let Some(end) = end else { return (self.clone(), None) };

@@ -666,6 +666,17 @@ service:
         assert_eq!((kinds(&report).as_str(), found.file.as_str(), found.line), ("does_not_start", "site.yaml", 3), "{report:#?}");
     }
 
+    /// `%YAML` before a document is no document of its own.
+    #[test]
+    fn what_directs_how_a_document_is_written_is_none() {
+        let text = HTTP.replace("MORE", "").replace(", QUEUE", "");
+        for (before, expected) in [("%YAML 1.1\n---", ""), ("# x\n%YAML 1.1\n%TAG ! tag:x,2000:\n--- # y", ""), ("---", "")] {
+            assert_eq!(kinds(&checked(&format!("{before}{text}"))), expected, "{before}");
+        }
+        let two = checked(&format!("%YAML 1.1\n---{text}---\na: 1\n"));
+        assert_eq!((kinds(&two).as_str(), two.findings[0].line), ("does_not_start", 15), "{two:#?}");
+    }
+
     const TWO: &str = r#"
 receivers:
   otlp: {protocols: {grpc: {}}}
