@@ -289,6 +289,7 @@ processors:
   filter/own: {error_mode: ignore, trace_conditions: ['span.name == "x"']}
   filter/fails: {}
   transform/fails: {trace_statements: []}
+  transform/cut: {error_mode: ignore, trace_statements: ['set(span.name, "x")']}
   resourcedetection: {override: false}
   span: {}
   mystery: {}
@@ -367,6 +368,13 @@ service:
             (both.clone(), "[resourcedetection]", "[mystery]", "sampled"),
             (both.clone(), "[resourcedetection]", "[probabilistic_sampler/all]", "sampled"),
             (both.clone(), "[resourcedetection]", "[span]", "sampled evidence_cut"),
+            (both.clone(), "[resourcedetection]", "[transform/cut]", "sampled evidence_cut"),
+            (
+                both.replace("[probabilistic_sampler]", "[transform/cut]"),
+                "[resourcedetection]",
+                "[transform/cut, batch]",
+                "held_in_memory evidence_cut",
+            ),
             // Another signal, fewer receivers, another exporter, or not all of them.
             (both.clone(), "traces/b", "logs/b", "sampled"),
             (both.clone(), "{receivers: [otlp], processors: [prob", "{receivers: [otlp, otlp/more], processors: [prob", "sampled"),

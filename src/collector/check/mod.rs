@@ -256,6 +256,8 @@ struct Notes {
     findings: Once<(Mark, Found)>,
     unjudged: Once<(Mark, Remark)>,
     notes: Once<(Mark, Remark)>,
+    /// Whether more was said, which is told with that of other pipelines.
+    is_told_elsewhere: bool,
 }
 
 impl Notes {
@@ -290,7 +292,7 @@ impl Notes {
 
     /// Whether nothing was said at all.
     fn is_empty(&self) -> bool {
-        self.findings.all.is_empty() && self.unjudged.all.is_empty() && self.notes.all.is_empty()
+        !self.is_told_elsewhere && self.findings.all.is_empty() && self.unjudged.all.is_empty() && self.notes.all.is_empty()
     }
 
     /// Of which components and pipelines something was found, or could not be judged.

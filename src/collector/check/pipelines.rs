@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::carried::{self, Judged};
 use super::exporter::Blocks;
 use super::file::{Component, File, Pipeline, Reference, items, said, says_something};
-use super::statements::{self, fails_whole_requests, mark_is_taken_off, statement_list};
+use super::statements::{Judgements, fails_whole_requests, mark_is_taken_off, statement_list};
 use super::{Kind, Notes, Receiving, Said, connectors, exporter, receivers};
 use crate::collector::filter::{MARK, log_condition, log_marking, span_condition, trace_marking};
 use crate::config::yaml::{Node, Value};
@@ -87,11 +87,11 @@ pub(super) fn judge(file: &File<'_>, exporters: &[&Component<'_>], receiving: &R
         }
     }
     // Metrics and profiles are no evidence.
-    let mut judged = Vec::new();
+    let (mut judged, mut statements) = (Vec::new(), Judgements::default());
     for pipeline in way.iter().filter(|pipeline| matches!(pipeline.signal(), "traces" | "logs")) {
         logs_balanced(pipeline, exporters, notes);
         let mut said = notes.beside();
-        processors_judged(file, pipeline, receiving, &mut said);
+        processors_judged(file, pipeline, receiving, &mut statements, &mut said);
         connectors::judge(file, &way, pipeline, &mut said);
         judged.push(Judged { pipeline, said });
     }
@@ -103,10 +103,11 @@ pub(super) fn judge(file: &File<'_>, exporters: &[&Component<'_>], receiving: &R
     receivers::judge(file, &way, exporters, receiving, notes);
     // Last, because it is only so where nothing was said of the other pipeline.
     carried::settle(file, exporters, judged, notes);
+    statements.tell(notes);
 }
 
 /// What the processors of a pipeline do, one after another.
-fn processors_judged(file: &File<'_>, pipeline: &Pipeline, receiving: &Receiving, notes: &mut Notes) {
+fn processors_judged(file: &File<'_>, pipeline: &Pipeline, receiving: &Receiving, statements: &mut Judgements, notes: &mut Notes) {
     for (at, reference) in pipeline.processors.iter().enumerate() {
         let Some(processor) = file.processor(reference) else { continue };
         if processor.is_variable() {
@@ -119,7 +120,7 @@ fn processors_judged(file: &File<'_>, pipeline: &Pipeline, receiving: &Receiving
             notes.unjudged(mark, &processor.id, format!("what the variable at `{path}` stands for (`{}`) is not known here", pipeline.id));
         }
         let before = pipeline.processors.get(..at).unwrap_or_default();
-        processor_judged(file, pipeline, before, processor, receiving, notes);
+        processor_judged(file, pipeline, before, processor, receiving, statements, notes);
         let behind = pipeline.processors.get(at.saturating_add(1)..).unwrap_or_default();
         mark_is_taken_off(file, pipeline, processor, behind, notes);
     }
@@ -389,6 +390,7 @@ fn processor_judged(
     before: &[Reference],
     processor: &Component<'_>,
     receiving: &Receiving,
+    statements: &mut Judgements,
     notes: &mut Notes,
 ) {
     let (id, mark, on) = (processor.id.as_str(), processor.mark, &pipeline.id);
@@ -422,9 +424,9 @@ fn processor_judged(
             "without it; spanseal keeps content apart, encrypted and erasable (`content.mode: vault`) or as hashes only (`hash`)",
         ),
         "span" => notes.found(Kind::EvidenceCut, mark, id, format!("gives spans other names (`{on}`)"), APART),
-        "attributes" => statements::actions(processor, "actions", on, receiving, notes),
-        "resource" => statements::actions(processor, "attributes", on, receiving, notes),
-        "transform" => statements::judge(processor, pipeline, receiving, notes),
+        "attributes" => statements.actions(processor, "actions", on, receiving, notes),
+        "resource" => statements.actions(processor, "attributes", on, receiving, notes),
+        "transform" => statements.judge(processor, pipeline, receiving, notes),
         "resourcedetection" | "resource_detection" => {
             if !matches!(processor.said(&["override"]), Said::Is(text, _) if text == "false") {
                 notes.found(

@@ -3,13 +3,13 @@
 //! What overwrites evidence of some spans is a mistake, whichever spans these are: no condition is known here to leave out AI. What only adds is
 //! none, and is noted where the record would have it as the application's word.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::file::{Component, File, Pipeline, Reference, below, items, said, says_something};
 use super::keys::{Worth, drops_all, is_statement, worth};
 use super::ottl::{Absent, Condition, Statement, Target};
 use super::pipelines::{APART, flat};
-use super::{Kind, Notes, Receiving, Said};
+use super::{Found, Kind, Notes, Receiving, Remark, Said};
 use crate::collector::filter::{MARK, UNMARKING};
 use crate::config::yaml::{Mark, Node, Value};
 
@@ -39,8 +39,93 @@ fn not_over(key: &str, leaving: &str) -> String {
     }
 }
 
-/// Judges the actions of the attributes and resource processors.
-pub(super) fn actions(processor: &Component<'_>, list: &str, pipeline: &str, receiving: &Receiving, notes: &mut Notes) {
+/// What was said of statements and actions. Many pipelines may have the same processor, and each statement is judged and told once.
+#[derive(Default)]
+pub(super) struct Judgements {
+    /// By the processor, and the list in it.
+    known: HashMap<(String, &'static str), usize>,
+    /// What is said, with [`PIPELINES`] for those that have it.
+    all: Vec<(Notes, Vec<String>)>,
+}
+
+/// Stands for names of pipelines, behind whatever else is named, until all of them are known.
+const PIPELINES: &str = "\u{0}";
+
+/// Pipelines that are named of those that have a statement.
+const PIPELINES_MAX: usize = 4;
+
+impl Judgements {
+    /// Judges the statements of a transform processor.
+    pub(super) fn judge(&mut self, processor: &Component<'_>, pipeline: &Pipeline, receiving: &Receiving, notes: &mut Notes) {
+        let list = statement_list(pipeline);
+        // Another pipeline may carry what it refuses, so this is told of each.
+        if let Some((place, says)) = fails_whole_requests(processor, list, "statement").filter(|_| processor.node(&[list]).is_some()) {
+            let says = format!("{says} (`{}`), and senders give up at last", pipeline.id);
+            notes.found(
+                Kind::StatementFails,
+                place,
+                &processor.id,
+                says,
+                "`error_mode: ignore`: what a statement fails on stays as it was",
+            );
+        }
+        self.once(processor, list, &pipeline.id, notes, |said| statements(processor, list, receiving, said));
+    }
+
+    /// Judges the actions of the attributes and resource processors.
+    pub(super) fn actions(
+        &mut self,
+        processor: &Component<'_>,
+        list: &'static str,
+        pipeline: &str,
+        receiving: &Receiving,
+        notes: &mut Notes,
+    ) {
+        self.once(processor, list, pipeline, notes, |said| actions(processor, list, PIPELINES, receiving, said));
+    }
+
+    fn once(&mut self, processor: &Component<'_>, list: &'static str, pipeline: &str, notes: &mut Notes, judge: impl FnOnce(&mut Notes)) {
+        let all = &mut self.all;
+        let at = *self.known.entry((processor.id.clone(), list)).or_insert_with(|| {
+            let mut said = notes.beside();
+            judge(&mut said);
+            all.push((said, Vec::new()));
+            all.len() - 1
+        });
+        let Some((said, pipelines)) = all.get_mut(at).filter(|(said, _)| !said.is_empty()) else { return };
+        notes.is_told_elsewhere |= !said.is_empty();
+        if pipelines.last().is_none_or(|last| last != pipeline) {
+            pipelines.push(pipeline.to_owned());
+        }
+    }
+
+    /// Says it.
+    pub(super) fn tell(self, notes: &mut Notes) {
+        for (said, pipelines) in self.all {
+            let named = pipelines.iter().take(PIPELINES_MAX).map(|pipeline| format!("`{pipeline}`")).collect::<Vec<_>>().join(", ");
+            let named = match pipelines.len().saturating_sub(PIPELINES_MAX) {
+                0 => named,
+                more => format!("{named} and {more} more"),
+            };
+            let with_names = |says: String| match says.rsplit_once(&format!("`{PIPELINES}`")) {
+                Some((before, behind)) => format!("{before}{named}{behind}"),
+                None => says,
+            };
+            let Notes { findings, unjudged, notes: remarks, .. } = said;
+            for (mark, found) in findings.all {
+                notes.findings.add((mark, Found { says: with_names(found.says), ..found }));
+            }
+            for (mark, remark) in unjudged.all {
+                notes.unjudged.add((mark, Remark { says: with_names(remark.says), ..remark }));
+            }
+            for (mark, remark) in remarks.all {
+                notes.notes.add((mark, Remark { says: with_names(remark.says), ..remark }));
+            }
+        }
+    }
+}
+
+fn actions(processor: &Component<'_>, list: &str, pipeline: &str, receiving: &Receiving, notes: &mut Notes) {
     let told: HashSet<Mark> = processor.variables().into_iter().map(|(_, mark)| mark).collect();
     for item in items(processor.node(&[list])) {
         let node = |key: &str| below(item, key);
@@ -90,14 +175,8 @@ fn changed(processor: &Component<'_>, mark: Mark, action: &str, key: &str, pipel
     notes.found(Kind::EvidenceCut, mark, &processor.id, says, instead);
 }
 
-/// Judges the statements of a transform processor.
-pub(super) fn judge(processor: &Component<'_>, pipeline: &Pipeline, receiving: &Receiving, notes: &mut Notes) {
-    let list = statement_list(pipeline);
-    if let Some((place, says)) = fails_whole_requests(processor, list, "statement").filter(|_| processor.node(&[list]).is_some()) {
-        let says = format!("{says} (`{}`), and senders give up at last", pipeline.id);
-        notes.found(Kind::StatementFails, place, &processor.id, says, "`error_mode: ignore`: what a statement fails on stays as it was");
-    }
-    let on = On { processor, pipeline: &pipeline.id, receiving };
+fn statements(processor: &Component<'_>, list: &str, receiving: &Receiving, notes: &mut Notes) {
+    let on = On { processor, pipeline: PIPELINES, receiving };
     for item in items(processor.node(&[list])) {
         match &item.value {
             Value::Map(_) => on.group(item, notes),
@@ -173,7 +252,7 @@ impl Does {
     }
 }
 
-/// A transform processor on a pipeline.
+/// A transform processor on pipelines.
 struct On<'a, 'n> {
     processor: &'a Component<'n>,
     pipeline: &'a str,
@@ -790,6 +869,38 @@ service:
             (r#"key: user.id, action: upsert, value: "${env:VALUE}""#, "found"),
         ] {
             assert_eq!(word(action), expected, "{action}");
+        }
+    }
+
+    /// Scenario: many pipelines have the same processors. Guarantee: each statement and action is told once, with some of its pipelines and how many
+    /// more.
+    #[test]
+    fn a_statement_that_many_pipelines_have_is_told_once() {
+        let told = |count: usize| {
+            let processors = "  transform: {error_mode: ignore, trace_statements: ['set(span.name, \"x\")', 'set(span.kind, 1)', 'x(span.name)']}\n  \
+                              attributes: {actions: [{key: user.id, action: delete}, {key: ai_audit.review.outcome, value: x, action: insert}]}\n";
+            let pipelines: String = (0..count)
+                .map(|n| {
+                    format!("    traces/{n}: {{receivers: [otlp], processors: [transform, attributes], exporters: [otlp_grpc/spanseal]}}\n")
+                })
+                .collect();
+            let text = TEXT.replace("processors: [change], ", "").replace("PROCESSOR", processors.trim_end());
+            let report = checked_with(&(text.trim_end().to_owned() + "\n" + &pipelines), &listening(14317, 14318));
+            let is_its = |component: &str| ["transform", "attributes"].contains(&component);
+            let findings: Vec<String> = report.findings.into_iter().filter(|f| is_its(&f.component)).map(|f| f.says).collect();
+            let unjudged: Vec<String> = report.unjudged.into_iter().filter(|r| is_its(&r.component)).map(|r| r.says).collect();
+            let notes: Vec<String> = report.notes.into_iter().filter(|r| is_its(&r.component)).map(|r| r.says).collect();
+            (findings, unjudged, notes)
+        };
+        for (count, named) in [
+            (1, "(`traces/0`)"),
+            (4, "(`traces/0`, `traces/1`, `traces/2`, `traces/3`)"),
+            (5, "(`traces/0`, `traces/1`, `traces/2`, `traces/3` and 1 more)"),
+            (100, "(`traces/0`, `traces/1`, `traces/2`, `traces/3` and 96 more)"),
+        ] {
+            let (findings, unjudged, notes) = told(count);
+            assert_eq!((findings.len(), unjudged.len(), notes.len()), (3, 1, 1), "{findings:?} {unjudged:?} {notes:?}");
+            assert!(findings.iter().chain(&unjudged).chain(&notes).all(|says| says.contains(named)), "{findings:?} {unjudged:?} {notes:?}");
         }
     }
 
