@@ -1,7 +1,7 @@
 //! What processors write to the attributes and names of spans and logs: the transform processor by statements, others by lists of actions.
 //!
-//! What overwrites evidence of some spans is a mistake, whichever spans these are: no condition is known here to leave out AI. What only adds is
-//! none, and is noted where the record would have it as the application's word.
+//! What overwrites evidence of some spans is a mistake, whichever spans these are: no condition is known here to leave out AI. So is
+//! what puts more into content. What only adds beside it is none, and is noted where the record would have it as the application's word.
 
 use std::collections::{HashMap, HashSet};
 
