@@ -425,7 +425,8 @@ struct Entry {
 
 /// The members that entries make up, each at its first place: a later one is written over an earlier one, and maps are made one.
 fn joined(entries: Vec<Entry>) -> Vec<(Key, Node)> {
-    let (mut known, mut groups): (HashMap<String, usize>, Vec<(String, Vec<Entry>)>) = (HashMap::new(), Vec::new());
+    let mut known: HashMap<String, usize> = HashMap::new();
+    let mut groups: Vec<(String, Vec<Entry>)> = Vec::new();
     for mut entry in entries {
         let Some(name) = entry.parts.pop() else { continue };
         let at = *known.entry(name.clone()).or_insert(groups.len());
