@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use spanseal::api::Standing;
 use spanseal::seal::{Options, SubmitError, start};
 use spanseal::vault::VaultStore;
@@ -244,8 +245,8 @@ async fn another_content_is_another_record_after_a_restart_too() {
     process.drain().await.unwrap();
 }
 
-/// Scenario: after a restart records come again whose first content was erased, or whose pack is gone, or has junk beside it; or the vault does not
-/// answer just now, refuses to or hangs, or the process stops while it looks. Guarantee: what cannot be told stays out, whatever it says, and counts as
+/// Scenario: after a restart records come again whose first content was erased, or whose pack is gone, or has junk beside it, or is junk for a while; or
+/// the vault does not answer just now, refuses to or hangs, or the process stops while it looks. Guarantee: what cannot be told stays out, whatever it says, and counts as
 /// a duplicate; a vault that does not answer costs a resend, never a record; what was submitted before the stop has an answer.
 #[tokio::test(start_paused = true)]
 async fn what_the_vault_cannot_tell_stays_out() {
@@ -255,6 +256,7 @@ async fn what_the_vault_cannot_tell_stays_out() {
     let first = process.submit(batch_apart(&process, 1..=2, 1)).await.unwrap();
     let lost = process.submit(batch_apart(&process, 3..=3, 1)).await.unwrap();
     let third = process.submit(batch_apart(&process, 5..=5, 1)).await.unwrap();
+    let fourth = process.submit(batch_apart(&process, 6..=6, 1)).await.unwrap();
     let sealed_at = log.check_log().await.files[usize::try_from(first.seal).unwrap()].statement.sealed_at;
     process.vault.as_ref().unwrap().erase(first.seal, sealed_at, &HashSet::from([id(1)])).await.unwrap();
     process.drain().await.unwrap();
@@ -263,6 +265,8 @@ async fn what_the_vault_cannot_tell_stays_out() {
     let pack = place.keys("packs/").into_iter().find(|key| key.contains(&format!("/{:020}-", third.seal))).unwrap();
     let (name, _) = pack.rsplit_once('-').unwrap();
     place.put(&ObjectKey(format!("{name}-0123456789abcdef")), "junk".into()).await.unwrap();
+    let pack = ObjectKey(place.keys("packs/").into_iter().find(|key| key.contains(&format!("/{:020}-", fourth.seal))).unwrap());
+    let body = place.get(&pack).await.unwrap().unwrap();
 
     let process = log.open().await.unwrap().unwrap();
     for reads in [Reads::Silent, Reads::Refused, Reads::Hanging] {
@@ -272,7 +276,14 @@ async fn what_the_vault_cannot_tell_stays_out() {
     }
     place.set_reads(Reads::Answered);
     let both = process.submit(batch_saying(&process, 1..=2, 2, other)).await.unwrap();
-    assert!(both.seal > third.seal, "record 2 is told, and is a contradiction");
+    assert!(both.seal > fourth.seal, "record 2 is told, and is a contradiction");
+    for body in [Bytes::new(), "junk".into(), body.slice(..body.len() / 2)] {
+        place.put(&pack, body).await.unwrap();
+        let refused = process.submit(batch_saying(&process, 6..=6, 2, other)).await.unwrap_err();
+        assert!(matches!(&refused, SubmitError::NotSealed { reason, .. } if reason.contains("could not be compared")), "{refused}");
+    }
+    place.put(&pack, body).await.unwrap();
+    assert!(process.submit(batch_saying(&process, 6..=6, 2, other)).await.unwrap().seal > both.seal);
     assert_eq!(process.submit(batch_saying(&process, 1..=1, 3, other)).await.unwrap().seal, first.seal);
     assert_eq!(process.submit(batch_saying(&process, 3..=3, 2, other)).await.unwrap().seal, lost.seal);
     let permit = process.handle.pool.admit(1).await.unwrap();
@@ -280,7 +291,7 @@ async fn what_the_vault_cannot_tell_stays_out() {
     process.drain().await.unwrap();
     assert!(waiting.receipt().await.unwrap().seal > both.seal);
     let contents = log.check_log().await;
-    assert_eq!([1, 2, 3, 5].map(|n| contents.records[&id(n)].len()), [1, 2, 1, 2]);
+    assert_eq!([1, 2, 3, 5, 6].map(|n| contents.records[&id(n)].len()), [1, 2, 1, 2, 2]);
     assert_eq!(contents.files.iter().map(|seal| seal.statement.counts.duplicates).sum::<u64>(), 3, "once 1 beside 2, once 1, once 3");
 }
 

@@ -64,3 +64,33 @@ fn a_receipt_is_given_later() {
     }
     assert!(receiver.stop().success());
 }
+
+/// Scenario: somebody copies a true seal of the log to names far behind its end, near and as far as names go, before and after a start of `serve`.
+/// Guarantee: what reads the log finds what is in it, and nothing walks through what is not there; `verify` names both.
+#[test]
+fn a_true_seal_under_far_names_holds_nobody_up() {
+    let site = Site::local();
+    let receiver = site.serve();
+    send(&receiver, &[span(1, 1, "hello", &[])]);
+    let seals = site.path("store/spanseal/seals");
+    for far in [500, u64::MAX] {
+        std::fs::copy(seals.join(format!("{:020}.json", 1)), seals.join(format!("{far:020}.json"))).unwrap();
+    }
+    assert_eq!(ask(&receiver, &format!("/api/v1/receipts/{TRACE}"), None).1["records"].as_array().map(Vec::len), Some(1));
+    assert!(receiver.stop().success());
+    site.run(&["hold", "place", "--matter", "M", "--reason", "asked", "--by", "legal", "--trace-id", TRACE]).success();
+    let mut receiver = site.serve();
+    send(&receiver, &[span(1, 2, "again", &[])]);
+    assert_eq!(ask(&receiver, &format!("/api/v1/receipts/{TRACE}"), None).1["records"].as_array().map(Vec::len), Some(2));
+    receiver.assert_healthy();
+    assert!(receiver.stop().success());
+    assert_eq!(site.rows().iter().filter(|row| row["record"]["trace"]["trace_id"] == TRACE).count(), 2);
+    let listed = site.run(&["hold", "list"]).success();
+    assert!(listed.stdout.contains('M'), "{listed}");
+    let verified = site.run(&["verify"]);
+    assert_eq!(verified.status.code(), Some(1), "{verified}");
+    assert!(
+        verified.stdout.contains("00000000000000000500.json") && verified.stdout.contains("the last at seal 18446744073709551615"),
+        "{verified}"
+    );
+}

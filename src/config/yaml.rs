@@ -3,6 +3,7 @@
 //! The tree keeps scalars as text: what a value means is decided by the key that asks for it, after `${env:...}` was substituted, so that
 //! `"16"` from the environment is as good a number as a written 16.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Deref;
 
@@ -212,10 +213,12 @@ impl Source {
     pub(crate) fn first_document(&self) -> (Source, Option<Mark>) {
         let says = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
         let begins = |line: &str| line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r']));
+        // What stands before the first document about how it is written (`%YAML 1.1`) is none.
+        let directs = |line: &str| line.starts_with('%');
         let mut seen = false;
         let end = self.text.lines().position(|line| {
             let second = seen && begins(line);
-            seen |= says(line) && !begins(line);
+            seen |= says(line) && !begins(line) && !directs(line);
             second
         });
         let Some(end) = end else { return (self.clone(), None) };
@@ -299,21 +302,25 @@ impl Node {
     /// This with another written over it: maps member by member, everything else as a whole, nothing (`null`) too.
     pub(crate) fn overwritten(self, over: Node) -> Node {
         match (self, over) {
-            (Node { mark, value: Value::Map(mut members) }, Node { value: Value::Map(over), .. }) => {
+            (Node { mark, value: Value::Map(members) }, Node { value: Value::Map(over), .. }) => {
+                let mut known: HashMap<String, usize> = members.iter().enumerate().map(|(at, (key, _))| (key.name.clone(), at)).collect();
+                let mut members: Vec<Option<(Key, Node)>> = members.into_iter().map(Some).collect();
                 for (key, node) in over {
-                    match members.iter().position(|(known, _)| known.name == key.name) {
-                        Some(at) => {
-                            let (known, below) = members.swap_remove(at);
-                            // Where the members of a map come from their own marks say.
-                            let key = if matches!((&below.value, &node.value), (Value::Map(_), Value::Map(_))) { known } else { key };
-                            members.push((key, below.overwritten(node)));
-                            let last = members.len() - 1;
-                            members.swap(at, last);
+                    let at = *known.entry(key.name.clone()).or_insert(members.len());
+                    match members.get_mut(at) {
+                        Some(member) => {
+                            *member = Some(match member.take() {
+                                // Where the members of a map come from their own marks say.
+                                Some((known, below)) if matches!((&below.value, &node.value), (Value::Map(_), Value::Map(_))) => {
+                                    (known, below.overwritten(node))
+                                }
+                                _ => (key, node),
+                            });
                         }
-                        None => members.push((key, node)),
+                        None => members.push(Some((key, node))),
                     }
                 }
-                Node { mark, value: Value::Map(members) }
+                Node { mark, value: Value::Map(members.into_iter().flatten().collect()) }
             }
             (_, over) => over,
         }

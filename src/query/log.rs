@@ -416,7 +416,8 @@ impl LogReader {
         if later.is_some_and(|later| seals.iter().any(|seal| seal.open(later).is_ok())) {
             return Ok(None);
         }
-        Ok(seals.into_iter().find(|seal| seal.open(key).is_ok()))
+        // A true seal that somebody copied to a name far away is none there.
+        Ok(seals.into_iter().find(|seal| seal.statement.index == index && seal.open(key).is_ok()))
     }
 
     /// The last seal of a range that this key signed; keys change in one direction, so halving finds it.

@@ -136,7 +136,7 @@ impl Earlier {
     }
 
     /// Looks at a seal. An error, in words, may pass, as a refusal does when the operator mends it: nothing is known, and the same may be asked
-    /// again. What is damaged for good is told as nothing, and said to the operator.
+    /// again. What the vault does not have is told as nothing, and so is a seal that is damaged for good, which is said to the operator.
     pub(crate) async fn look_at(self: Arc<Self>, index: u64) -> Result<(UnixSeconds, LookedAt), String> {
         let _turn = self.at_once.acquire().await.ok();
         let late = |_| format!("the store or the vault did not tell of seal {index} within {} s", LOOK_WITHIN.as_secs());
@@ -165,8 +165,14 @@ impl Earlier {
         if let Some(refused) = problems.iter().find(|problem| !problem.is_damage()) {
             return Err(refused.to_string());
         }
-        problems.iter().for_each(|problem| untold(index, &problem.to_string()));
-        Ok((sealed_at, look.finish(problems.is_empty())))
+        problems.iter().for_each(|problem| tracing::warn!(seal = index, reason = %problem, "dedup.content.damaged"));
+        let kept = look.kept.len();
+        let told = look.finish(problems.is_empty());
+        // What is missing may be in what did not open, and may be there the next time; at the latest it is sealed anew when it leaves the window.
+        match problems.first().filter(|_| told.len() < kept) {
+            Some(problem) => Err(problem.to_string()),
+            None => Ok((sealed_at, told)),
+        }
     }
 
     /// The records of a seal that keep content apart. `None`: not all of its lines can be read.

@@ -388,6 +388,13 @@ const MISTAKES: &[(&str, &str, &str, &str, &str)] = &[
         "log_conditions:",
     ),
     ("logs.yaml", "  filter/spanseal:\n    error_mode: ignore\n", "  filter/spanseal:\n", "filter_fails", "filter/spanseal:"),
+    (
+        "logs.yaml",
+        "  filter/spanseal:\n    error_mode: ignore\n",
+        "  filter/spanseal:\n    error_mode: propagate\n",
+        "filter_fails",
+        "error_mode: propagate",
+    ),
     // Where it goes.
     ("minimal.yaml", "127.0.0.1:14317", "spanseal.example.com:4317", "not_encrypted", "tls: {insecure"),
     ("gateway.yaml", "127.0.0.1:15317", "spanseal-2.example.com:4317", "not_encrypted", "tls: {insecure"),
@@ -1064,7 +1071,17 @@ fn what_comes_of_a_mistake_is_said_as_it_is() {
     let service = says("gateway.yaml", "routing_key: traceID", "routing_key: service", "not_by_trace");
     assert!(service.contains("lie in several logs") && !service.contains("duplicates"), "{service}");
     let filter = says("logs.yaml", "  filter/spanseal:\n    error_mode: ignore\n", "  filter/spanseal:\n", "filter_fails");
-    assert!(filter.starts_with("refuses a whole request where one condition fails"), "{filter}");
+    assert!(
+        filter.starts_with("in a Collector before contrib 0.153, where no `error_mode` is written, refuses a whole request"),
+        "{filter}"
+    );
+    let written = says(
+        "logs.yaml",
+        "  filter/spanseal:\n    error_mode: ignore\n",
+        "  filter/spanseal:\n    error_mode: propagate\n",
+        "filter_fails",
+    );
+    assert!(written.starts_with("refuses a whole request where one condition fails (`logs"), "{written}");
 }
 
 /// Exporters of one pipeline are called one after another: one that blocks keeps what is behind it away from spanseal's queue on disk, too.

@@ -7,11 +7,12 @@
 //!
 //! One pipeline has to carry all of it, to the exporters of the same names: whether two exporters lead to the same log is not known here.
 
-use std::collections::BTreeSet;
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
 
 use super::exporter::{Blocks, answers_before_sealed, blocks};
-use super::file::{Component, File, Pipeline};
-use super::pipelines::{Between, fed_by, names};
+use super::file::{Component, File, Pipeline, Reference};
+use super::pipelines::{Between, Fed, fed_by};
 use super::{Kind, Notes};
 
 /// A pipeline, and what was said of its processors and of the connectors that it hands over to.
@@ -20,15 +21,16 @@ pub(super) struct Judged<'f> {
     pub(super) said: Notes,
 }
 
+impl Judged<'_> {
+    fn loses(&self) -> bool {
+        self.said.findings.all.iter().any(|(_, found)| lost(found.kind).is_some())
+    }
+}
+
 /// Adds what was said of the processors to everything else that was said.
 pub(super) fn settle(file: &File<'_>, exporters: &[&Component<'_>], judged: Vec<Judged<'_>>, notes: &mut Notes) {
-    let loses = |one: &Judged<'_>| one.said.findings.all.iter().any(|(_, found)| lost(found.kind).is_some());
-    let carriers: Vec<Option<String>> = match judged.iter().any(loses) {
-        true => {
-            let ways = Ways::new(file, exporters, &judged, notes);
-            let carrier = |one| loses(one).then(|| ways.carrier(one.pipeline)).flatten();
-            judged.iter().map(|one| carrier(one).map(|other| other.id.clone())).collect()
-        }
+    let carriers: Vec<Option<String>> = match judged.iter().any(Judged::loses) {
+        true => Ways::new(file, exporters, &judged, notes).carriers().into_iter().map(|other| Some(other?.id.clone())).collect(),
         false => vec![None; judged.len()],
     };
     for (one, carrier) in judged.into_iter().zip(carriers) {
@@ -61,117 +63,213 @@ fn lost(kind: Kind) -> Option<&'static str> {
     }
 }
 
-/// The ways to spanseal.
-struct Ways<'w, 'f, 'n> {
+/// The pipelines by what they name.
+type ByName<'w> = HashMap<&'w str, Vec<&'w Pipeline>>;
+
+/// The ways to spanseal. A file may be one long chain of connectors, so every question is answered by walking it once, and never by calling itself.
+struct Ways<'w, 'n> {
     file: &'w File<'n>,
     /// Those to spanseal.
     exporters: &'w [&'w Component<'n>],
-    judged: &'w [Judged<'f>],
+    judged: &'w [Judged<'w>],
+    connectors: HashMap<&'w str, &'w Component<'n>>,
+    /// By the receivers and connectors that they have their telemetry from, each once.
+    from: ByName<'w>,
+    /// By the exporters and connectors that they hand over to, each once.
+    to: ByName<'w>,
+    /// Pipelines that were judged.
+    known: HashSet<&'w str>,
     /// Pipelines of which nothing was said, nor of anything that they live by. A note counts, too: it may be of something that is left out.
-    clean: BTreeSet<&'w str>,
+    clean: HashSet<&'w str>,
+    /// What the exporters to spanseal are fed by; asked only where a pipeline may be kept waiting.
+    fed: OnceCell<Vec<(&'w Component<'n>, Vec<Fed<'w>>)>>,
 }
 
-impl<'w, 'f, 'n> Ways<'w, 'f, 'n> {
-    fn new(file: &'w File<'n>, exporters: &'w [&'w Component<'n>], judged: &'w [Judged<'f>], notes: &Notes) -> Self {
-        let mut ways = Ways { file, exporters, judged, clean: BTreeSet::new() };
-        let mut spoken_of = notes.spoken_of();
+/// What keeps an exporter's other senders from being served, as seen from a pipeline: whether it is fed from above that, and whether something
+/// between waits for it.
+struct Held<'w, 'n> {
+    exporter: &'w Component<'n>,
+    is_fed: bool,
+    is_waited_for: bool,
+}
+
+impl<'w, 'n> Ways<'w, 'n> {
+    fn new(file: &'w File<'n>, exporters: &'w [&'w Component<'n>], judged: &'w [Judged<'w>], notes: &Notes) -> Self {
+        let mut ways = Ways {
+            file,
+            exporters,
+            judged,
+            connectors: file.connectors.iter().map(|connector| (connector.id.as_str(), connector)).collect(),
+            from: by_name(file, |pipeline| &pipeline.receivers),
+            to: by_name(file, |pipeline| &pipeline.exporters),
+            known: judged.iter().map(|one| one.pipeline.id.as_str()).collect(),
+            clean: HashSet::new(),
+            fed: OnceCell::new(),
+        };
+        let mut spoken_of: HashSet<String> = notes.spoken_of().into_iter().collect();
         // What is said of an exporter, or of an extension that it names, is said of every receiver that it has something from.
+        let extensions = file.extensions.iter().map(|extension| &extension.id).filter(|id| spoken_of.contains(*id));
+        let extensions: HashSet<String> = extensions.cloned().collect();
         for exporter in &file.exporters {
-            let texts = exporter.texts(&[]);
-            let names = |id: &str| texts.iter().any(|(text, _)| text.trim() == id);
-            let extensions = || file.extensions.iter().map(|extension| extension.id.as_str());
-            if spoken_of.contains(&exporter.id) || extensions().any(|id| spoken_of.contains(id) && names(id)) {
+            if spoken_of.contains(&exporter.id) || exporter.texts(&[]).iter().any(|(text, _)| extensions.contains(text.trim())) {
                 spoken_of.extend(fed_by(file, &exporter.id).iter().map(|fed| fed.receiver.to_owned()));
             }
         }
+        let below = ways.below(&spoken_of);
         let silent = judged.iter().filter(|one| one.said.is_empty()).map(|one| one.pipeline.id.as_str());
-        let silent = silent.filter(|id| !spoken_of.contains(*id));
-        ways.clean = silent.filter(|id| !ways.above(id).iter().any(|receiver| spoken_of.contains(*receiver))).collect();
+        ways.clean = silent.filter(|id| !spoken_of.contains(*id) && !below.contains(id)).collect();
         ways
     }
 
-    /// The pipeline that carries everything that comes to another one.
-    fn carrier(&self, of: &Pipeline) -> Option<&'f Pipeline> {
-        let ours = self.exporters.iter().map(|exporter| exporter.id.as_str());
-        let reached: Vec<&str> = ours.filter(|exporter| self.leads(of, exporter, |_| true, &mut Vec::new())).collect();
-        let has_all = |other: &Pipeline| {
-            other.id != of.id
-                && other.signal() == of.signal()
-                && !of.receivers.is_empty()
-                && of.receivers.iter().all(|receiver| self.comes_to(other, &receiver.id, &mut Vec::new()))
+    /// Of each pipeline that was judged and loses something the first other one that carries everything that comes to it.
+    fn carriers(&self) -> Vec<Option<&'w Pipeline>> {
+        let mut carriers: Vec<Option<&Pipeline>> = vec![None; self.judged.len()];
+        let reached = |one: &Judged<'w>| self.reached(one.pipeline, |_| true);
+        let mut open: Vec<(usize, &Pipeline, HashSet<&str>)> =
+            self.judged.iter().enumerate().filter(|(_, one)| one.loses()).map(|(at, one)| (at, one.pipeline, reached(one))).collect();
+        open.retain(|(_, of, reached)| !reached.is_empty() && !of.receivers.is_empty());
+        for other in self.judged.iter().map(|one| one.pipeline).filter(|other| self.clean.contains(other.id.as_str())) {
+            if open.is_empty() {
+                break;
+            }
+            let (has, leads_to) = (self.comes_to(other), self.reached(other, |pipeline| self.clean.contains(pipeline.id.as_str())));
+            let held = OnceCell::new();
+            open.retain(|(at, of, reached)| {
+                let carries = other.id != of.id
+                    && other.signal() == of.signal()
+                    && of.receivers.iter().all(|receiver| has.contains(receiver.id.as_str()))
+                    && reached.is_subset(&leads_to)
+                    && !self.is_kept_waiting(held.get_or_init(|| self.held(other)), reached);
+                if let Some(carrier) = carriers.get_mut(*at).filter(|_| carries) {
+                    *carrier = Some(other);
+                }
+                !carries
+            });
+        }
+        carriers
+    }
+
+    /// The receivers and connectors from which a pipeline has all there is: its own, and connectors that only pass on what comes from such.
+    fn comes_to(&self, pipeline: &'w Pipeline) -> HashSet<&'w str> {
+        let of_signal = |all: &ByName<'w>, id: &str| -> Vec<&'w Pipeline> {
+            all.get(id).into_iter().flatten().copied().filter(|known| known.signal() == pipeline.signal()).collect()
         };
-        let is_clean = |pipeline: &Pipeline| self.clean.contains(pipeline.id.as_str());
-        let carries = |other: &Pipeline| reached.iter().all(|exporter| self.leads(other, exporter, is_clean, &mut Vec::new()));
-        let mut others = self.judged.iter().map(|judged| judged.pipeline);
-        others.find(|other| {
-            !reached.is_empty() && is_clean(other) && has_all(other) && carries(other) && !self.is_kept_waiting(other, &reached)
-        })
-    }
-
-    /// Whether a pipeline has what a receiver takes, or all that a connector only passes on.
-    fn comes_to<'p>(&'p self, pipeline: &Pipeline, receiver: &'p str, known: &mut Vec<&'p str>) -> bool {
-        if names(&pipeline.receivers, receiver) {
-            return true;
-        }
-        let passes_on = self.file.connectors.iter().any(|connector| connector.id == receiver && connector.kind() == "forward");
-        if !passes_on || known.contains(&receiver) {
-            return false;
-        }
-        known.push(receiver);
-        let is_above = |above: &&Pipeline| above.signal() == pipeline.signal() && names(&above.exporters, receiver);
-        let mut from = self.file.pipelines.iter().filter(is_above).flat_map(|above| &above.receivers).peekable();
-        from.peek().is_some() && from.all(|receiver| self.comes_to(pipeline, &receiver.id, known))
-    }
-
-    /// Whether a pipeline leads to an exporter, through connectors too, all of it by such pipelines. Of a connector that does more than hand over
-    /// it was said that it is not known.
-    fn leads<'p>(&self, from: &'p Pipeline, exporter: &str, by: impl Fn(&Pipeline) -> bool + Copy, known: &mut Vec<&'p str>) -> bool
-    where
-        'f: 'p,
-    {
-        if known.contains(&from.id.as_str()) || !by(from) {
-            return false;
-        }
-        known.push(&from.id);
-        let connectors: Vec<&str> = from.exporters.iter().map(|e| e.id.as_str()).filter(|id| self.file.is_connector(id)).collect();
-        let is_next = |next: &&Pipeline| next.signal() == from.signal() && connectors.iter().any(|id| names(&next.receivers, id));
-        names(&from.exporters, exporter)
-            || (!connectors.is_empty()
-                && self.judged.iter().map(|judged| judged.pipeline).filter(is_next).any(|next| self.leads(next, exporter, by, known)))
-    }
-
-    /// The receivers and connectors that a pipeline has its telemetry from.
-    fn above(&self, pipeline: &str) -> BTreeSet<&'w str> {
-        let (mut all, mut open): (BTreeSet<&str>, Vec<&Pipeline>) = (BTreeSet::new(), Vec::new());
-        open.extend(self.file.pipelines.iter().filter(|known| known.id == pipeline));
-        while let Some(pipeline) = open.pop() {
-            for receiver in pipeline.receivers.iter().map(|receiver| receiver.id.as_str()) {
-                if all.insert(receiver) && self.file.is_connector(receiver) {
-                    open.extend(self.file.pipelines.iter().filter(|above| names(&above.exporters, receiver)));
+        let distinct = |all: &'w [Reference]| -> HashSet<&'w str> { all.iter().map(|reference| reference.id.as_str()).collect() };
+        let mut open: Vec<&str> = pipeline.receivers.iter().map(|receiver| receiver.id.as_str()).collect();
+        let mut all: HashSet<&str> = HashSet::new();
+        // Of how many receivers of a pipeline, and of how many pipelines that hand over to a connector, it is not known yet.
+        let (mut receivers, mut above): (HashMap<&str, usize>, HashMap<&str, usize>) = (HashMap::new(), HashMap::new());
+        while let Some(id) = open.pop() {
+            if !all.insert(id) {
+                continue;
+            }
+            for next in of_signal(&self.from, id) {
+                let left = receivers.entry(&next.id).or_insert_with(|| distinct(&next.receivers).len());
+                *left = left.saturating_sub(1);
+                if *left > 0 {
+                    continue;
+                }
+                for connector in
+                    distinct(&next.exporters).into_iter().filter(|id| self.connectors.get(id).is_some_and(|c| c.kind() == "forward"))
+                {
+                    let left = above.entry(connector).or_insert_with(|| of_signal(&self.to, connector).len());
+                    *left = left.saturating_sub(1);
+                    if *left == 0 {
+                        open.push(connector);
+                    }
                 }
             }
         }
         all
     }
 
+    /// The exporters to spanseal that a pipeline leads to, through connectors too, all of it by such pipelines. Of a connector that does more than
+    /// hand over it was said that it is not known.
+    fn reached(&self, from: &'w Pipeline, by: impl Fn(&Pipeline) -> bool) -> HashSet<&'w str> {
+        let ours: HashSet<&str> = self.exporters.iter().map(|exporter| exporter.id.as_str()).collect();
+        let (mut all, mut passed, mut seen) = (HashSet::new(), HashSet::new(), HashSet::from([from.id.as_str()]));
+        let mut open = if by(from) { vec![from] } else { Vec::new() };
+        while let Some(pipeline) = open.pop() {
+            for id in pipeline.exporters.iter().map(|exporter| exporter.id.as_str()) {
+                if ours.contains(id) {
+                    all.insert(id);
+                } else if self.connectors.contains_key(id) && passed.insert(id) {
+                    let next = self.from.get(id).into_iter().flatten().copied().filter(|next| {
+                        let is_known = self.known.contains(next.id.as_str()) && next.signal() == from.signal();
+                        is_known && by(next) && seen.insert(next.id.as_str())
+                    });
+                    open.extend(next);
+                }
+            }
+        }
+        all
+    }
+
+    /// The pipelines that have something from such receivers and connectors, through connectors too.
+    fn below(&self, receivers: &HashSet<String>) -> HashSet<&'w str> {
+        let mut all = HashSet::new();
+        let mut open: Vec<&str> = self.from.keys().copied().filter(|id| receivers.contains(*id)).collect();
+        let mut passed: HashSet<&str> = open.iter().copied().collect();
+        while let Some(id) = open.pop() {
+            for pipeline in self.from.get(id).into_iter().flatten().filter(|pipeline| all.insert(pipeline.id.as_str())) {
+                let next = pipeline.exporters.iter().map(|exporter| exporter.id.as_str());
+                open.extend(next.filter(|id| self.connectors.contains_key(id) && passed.insert(id)));
+            }
+        }
+        all
+    }
+
+    /// The receivers and connectors that a pipeline has its telemetry from.
+    fn above(&self, pipeline: &'w Pipeline) -> HashSet<&'w str> {
+        let (mut all, mut open) = (HashSet::new(), vec![pipeline]);
+        while let Some(pipeline) = open.pop() {
+            for receiver in pipeline.receivers.iter().map(|receiver| receiver.id.as_str()) {
+                if all.insert(receiver) && self.connectors.contains_key(receiver) {
+                    open.extend(self.to.get(receiver).into_iter().flatten());
+                }
+            }
+        }
+        all
+    }
+
+    /// The exporters to spanseal as a pipeline sees them.
+    fn held(&self, pipeline: &'w Pipeline) -> Vec<Held<'w, 'n>> {
+        let fed = || self.exporters.iter().map(|exporter| (*exporter, fed_by(self.file, &exporter.id))).collect();
+        let above = self.above(pipeline);
+        let seen = |(exporter, fed): &(&'w Component<'n>, Vec<Fed<'w>>)| {
+            let mut between = fed.iter().filter(|fed| above.contains(fed.receiver)).map(|fed| fed.between).peekable();
+            let is_fed = between.peek().is_some();
+            Held { exporter, is_fed, is_waited_for: between.any(|between| between != Between::Nothing) }
+        };
+        self.fed.get_or_init(fed).iter().map(seen).collect()
+    }
+
     /// Whether an exporter to spanseal keeps telemetry from a pipeline that carries everything to some; of other exporters `HeldUp` tells. One
     /// that it has itself does so by what waits for it in another pipeline, unless it takes everything at once, to disk; one that it does not have
     /// may also fill by itself.
-    fn is_kept_waiting(&self, pipeline: &Pipeline, own: &[&str]) -> bool {
-        let above = self.above(&pipeline.id);
-        let is_own = |exporter: &Component<'_>| own.contains(&exporter.id.as_str());
-        let waits = self.exporters.iter().any(|exporter| is_own(exporter) && !answers_before_sealed(exporter));
-        self.exporters.iter().any(|exporter| {
-            let fed = fed_by(self.file, &exporter.id);
-            let mut between = fed.iter().filter(|fed| above.contains(fed.receiver)).map(|fed| fed.between).peekable();
-            let is_fed = between.peek().is_some();
-            let is_waited_for = between.any(|between| between != Between::Nothing);
-            match is_own(exporter) {
-                true => is_waited_for && !answers_before_sealed(exporter),
-                false => is_fed && blocks(exporter) != Blocks::No && (is_waited_for || waits),
-            }
+    fn is_kept_waiting(&self, held: &[Held<'w, 'n>], own: &HashSet<&str>) -> bool {
+        let is_own = |held: &Held<'_, '_>| own.contains(held.exporter.id.as_str());
+        let waits = held.iter().any(|held| is_own(held) && !answers_before_sealed(held.exporter));
+        held.iter().any(|held| match is_own(held) {
+            true => held.is_waited_for && !answers_before_sealed(held.exporter),
+            false => held.is_fed && blocks(held.exporter) != Blocks::No && (held.is_waited_for || waits),
         })
     }
+}
+
+/// The pipelines by what one of their lists names.
+fn by_name<'w>(file: &'w File<'_>, list: impl Fn(&'w Pipeline) -> &'w Vec<Reference>) -> ByName<'w> {
+    let mut all = ByName::new();
+    for pipeline in &file.pipelines {
+        for reference in list(pipeline) {
+            let known = all.entry(reference.id.as_str()).or_default();
+            // What one names twice in a row of its own was added just before.
+            if known.last().is_none_or(|last| last.id != pipeline.id) {
+                known.push(pipeline);
+            }
+        }
+    }
+    all
 }
 
 #[cfg(test)]
@@ -191,6 +289,7 @@ processors:
   filter/own: {error_mode: ignore, trace_conditions: ['span.name == "x"']}
   filter/fails: {}
   transform/fails: {trace_statements: []}
+  transform/cut: {error_mode: ignore, trace_statements: ['set(span.name, "x")']}
   resourcedetection: {override: false}
   span: {}
   mystery: {}
@@ -269,6 +368,13 @@ service:
             (both.clone(), "[resourcedetection]", "[mystery]", "sampled"),
             (both.clone(), "[resourcedetection]", "[probabilistic_sampler/all]", "sampled"),
             (both.clone(), "[resourcedetection]", "[span]", "sampled evidence_cut"),
+            (both.clone(), "[resourcedetection]", "[transform/cut]", "sampled evidence_cut"),
+            (
+                both.replace("[probabilistic_sampler]", "[transform/cut]"),
+                "[resourcedetection]",
+                "[transform/cut, batch]",
+                "held_in_memory evidence_cut",
+            ),
             // Another signal, fewer receivers, another exporter, or not all of them.
             (both.clone(), "traces/b", "logs/b", "sampled"),
             (both.clone(), "{receivers: [otlp], processors: [prob", "{receivers: [otlp, otlp/more], processors: [prob", "sampled"),

@@ -232,13 +232,13 @@ impl Routing<'_, '_> {
     /// `route()` chooses the way; there are two functions that take something away as well, from what is copied too.
     fn statements(&self, notes: &mut Notes) {
         let id = &self.connector.id;
-        let is_dropped = |key: &String| worth(key, self.receiving) == Worth::Dropped;
+        let is_dropped = |key: &str| worth(key, self.receiving) == Worth::Dropped;
         for route in self.routes() {
             let Some(statement) = condition(route).1.filter(|statement| statement.function != "route") else { continue };
             let function = statement.function.as_str();
             let takes_nothing = match function {
-                "delete_key" => statement.strings(1).is_some_and(|keys| keys.iter().all(is_dropped)),
-                "delete_matching_keys" => statement.string(1).is_some_and(|keys| drops_all(&keys, self.receiving)),
+                "delete_key" => statement.string("key").is_some_and(|key| is_dropped(&key)),
+                "delete_matching_keys" => statement.string("pattern").is_some_and(|keys| drops_all(&keys, self.receiving)),
                 _ => {
                     let says =
                         "a statement of its table has a function that the routing connector does not have: the Collector does not start";

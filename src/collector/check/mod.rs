@@ -24,7 +24,7 @@ mod statements;
 mod storage;
 mod target;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
 use std::time::Duration;
 
@@ -256,6 +256,8 @@ struct Notes {
     findings: Once<(Mark, Found)>,
     unjudged: Once<(Mark, Remark)>,
     notes: Once<(Mark, Remark)>,
+    /// Whether more was said, which is told with that of other pipelines.
+    is_told_elsewhere: bool,
 }
 
 impl Notes {
@@ -290,7 +292,7 @@ impl Notes {
 
     /// Whether nothing was said at all.
     fn is_empty(&self) -> bool {
-        self.findings.all.is_empty() && self.unjudged.all.is_empty() && self.notes.all.is_empty()
+        !self.is_told_elsewhere && self.findings.all.is_empty() && self.unjudged.all.is_empty() && self.notes.all.is_empty()
     }
 
     /// Of which components and pipelines something was found, or could not be judged.
@@ -354,7 +356,10 @@ impl Sources {
     fn merged(&self) -> Result<Node, ConfigError> {
         let mut whole: Option<Node> = None;
         for (at, source) in self.0.iter().enumerate() {
-            let node = unfolded(source.parse()?.of_file(at));
+            let node = unfolded(source.parse()?.of_file(at), 0).map_err(|mark| {
+                let sentence = format!("is deeper than {DEPTH_MAX} maps, lists and parts of a key (`a::b`): is this the configuration?");
+                source.error(mark, sentence)
+            })?;
             let Value::Map(_) = &node.value else {
                 let sentence = format!("a Collector configuration is a map of keys, and here stands {}", node.value.kind());
                 return Err(source.error(node.mark, sentence));
@@ -368,20 +373,105 @@ impl Sources {
     }
 }
 
-/// `exporters::otlp::endpoint` as a key is as good as three maps.
-fn unfolded(node: Node) -> Node {
-    let Value::Map(members) = node.value else { return node };
-    let mut whole = Node { mark: node.mark, value: Value::Map(Vec::new()) };
-    for (key, inner) in members {
-        let mut inner = unfolded(inner);
-        let mut parts: Vec<&str> = key.name.split("::").collect();
-        while let Some(part) = parts.pop() {
-            let key = Key { name: part.to_owned(), mark: key.mark };
-            inner = Node { mark: key.mark, value: Value::Map(vec![(key, inner)]) };
+/// Maps and lists in each other, and parts of keys. A real file has a dozen; who reads them calls itself for each, and has so much room.
+const DEPTH_MAX: usize = 256;
+
+/// `exporters::otlp::endpoint` as a key is as good as three maps. The error is the place where it becomes too deep.
+fn unfolded(node: Node, depth: usize) -> Result<Node, Mark> {
+    let value = match node.value {
+        Value::Map(members) => {
+            let mut entries = Vec::with_capacity(members.len());
+            for (key, inner) in members {
+                // Of too many parts no more are looked at than tell it.
+                let mut parts: Vec<&str> = key.name.split("::").take(DEPTH_MAX + 1).collect();
+                let depth = depth.saturating_add(parts.len());
+                if depth > DEPTH_MAX {
+                    return Err(key.mark);
+                }
+                parts.reverse();
+                let parts = parts.into_iter().map(str::to_owned).collect();
+                entries.push(Entry { parts, mark: key.mark, node: unfolded(inner, depth)? });
+            }
+            Value::Map(joined(entries))
         }
-        whole = whole.overwritten(inner);
+        // In lists the Collector unfolds nothing.
+        Value::List(items) => {
+            items.iter().try_for_each(|item| is_shallow(item, depth.saturating_add(1)))?;
+            Value::List(items)
+        }
+        single => single,
+    };
+    Ok(Node { mark: node.mark, value })
+}
+
+fn is_shallow(node: &Node, depth: usize) -> Result<(), Mark> {
+    if depth > DEPTH_MAX {
+        return Err(node.mark);
     }
-    whole
+    match &node.value {
+        Value::Map(members) => members.iter().try_for_each(|(_, inner)| is_shallow(inner, depth.saturating_add(1))),
+        Value::List(items) => items.iter().try_for_each(|item| is_shallow(item, depth.saturating_add(1))),
+        Value::Null | Value::Scalar(_) => Ok(()),
+    }
+}
+
+/// What is written in a map, under what is left of its key.
+struct Entry {
+    /// The next last; none is left where the node is the whole.
+    parts: Vec<String>,
+    mark: Mark,
+    node: Node,
+}
+
+/// The members that entries make up, each at its first place: a later one is written over an earlier one, and maps are made one.
+fn joined(entries: Vec<Entry>) -> Vec<(Key, Node)> {
+    let mut known: HashMap<String, usize> = HashMap::new();
+    let mut groups: Vec<(String, Vec<Entry>)> = Vec::new();
+    for mut entry in entries {
+        let Some(name) = entry.parts.pop() else { continue };
+        let at = *known.entry(name.clone()).or_insert(groups.len());
+        match groups.get_mut(at) {
+            // What is no map is written over all before it, and a map over what is none: that stands alone in its group.
+            Some((_, group)) if !entry.is_map() || !group.first().is_some_and(Entry::is_map) => *group = vec![entry],
+            Some((_, group)) => group.push(entry),
+            None => groups.push((name, vec![entry])),
+        }
+    }
+    let member = |(name, mut group): (String, Vec<Entry>)| {
+        let mark = group.first().map(|entry| entry.mark).unwrap_or_default();
+        let key = Key { name, mark };
+        let node = match group.pop() {
+            Some(entry) if group.is_empty() && entry.parts.is_empty() => entry.node,
+            last => Node {
+                mark: group.first().or(last.as_ref()).map(Entry::map_mark).unwrap_or_default(),
+                value: Value::Map(joined(group.into_iter().chain(last).flat_map(Entry::members).collect())),
+            },
+        };
+        (key, node)
+    };
+    groups.into_iter().map(member).collect()
+}
+
+impl Entry {
+    fn is_map(&self) -> bool {
+        !self.parts.is_empty() || matches!(self.node.value, Value::Map(_))
+    }
+
+    /// Where the map stands.
+    fn map_mark(&self) -> Mark {
+        if self.parts.is_empty() { self.node.mark } else { self.mark }
+    }
+
+    /// Itself, or what is in it.
+    fn members(self) -> Vec<Entry> {
+        match (self.parts.is_empty(), self.node.value) {
+            (true, Value::Map(members)) => {
+                let entry = |(key, node): (Key, Node)| Entry { parts: vec![key.name], mark: key.mark, node };
+                members.into_iter().map(entry).collect()
+            }
+            (_, value) => vec![Entry { node: Node { value, ..self.node }, ..self }],
+        }
+    }
 }
 
 /// Checks a configuration of one file or several. The error says why it cannot be read, or which exporter is meant.
@@ -664,6 +754,75 @@ service:
         let report = files(&disk, "extensions: {zpages: {}}\nservice:\n  extensions: [zpages]");
         let found = &report.findings[0];
         assert_eq!((kinds(&report).as_str(), found.file.as_str(), found.line), ("does_not_start", "site.yaml", 3), "{report:#?}");
+    }
+
+    /// Scenario: a key of many parts. Guarantee: what is too deep to be a configuration is refused with its line, and nothing else is.
+    #[test]
+    fn a_key_has_so_many_parts() {
+        let with = |parts: usize| {
+            let key = vec!["a"; parts].join("::");
+            let text = HTTP.replace("MORE", "").replace(", QUEUE", "") + &format!("? \"{key}\"\n: 1\n");
+            check(vec![Input { name: "otelcol.yaml".to_owned(), text }], None, &listening(14317, 14318)).map(|report| kinds(&report))
+        };
+        assert_eq!([1, 2, DEPTH_MAX].map(|parts| with(parts).unwrap()), [""; 3]);
+        for parts in [DEPTH_MAX + 1, 60_000] {
+            let error = with(parts).unwrap_err().to_string();
+            assert!(error.starts_with("otelcol.yaml:14:") && error.contains("deeper than 256"), "{error}");
+        }
+        let below = |depth: usize| {
+            let key = vec!["a"; DEPTH_MAX - 1].join("::");
+            let text = HTTP.replace("MORE", "").replace(", QUEUE", "") + &format!("{key}: {}{}\n", "[".repeat(depth), "]".repeat(depth));
+            check(vec![Input { name: "otelcol.yaml".to_owned(), text }], None, &listening(14317, 14318)).is_ok()
+        };
+        assert_eq!([1, 2, 3].map(below), [true, true, false]);
+    }
+
+    /// Scenario: the same member under its name and under keys of several parts, in all orders. Guarantee: it is as if one were written over the
+    /// other: maps become one, of everything else the later counts, and each stands where it was first written.
+    #[test]
+    fn keys_of_several_parts_are_written_over_each_other_in_their_order() {
+        fn shown(node: &Node) -> String {
+            match &node.value {
+                Value::Map(members) => {
+                    let members: Vec<String> =
+                        members.iter().map(|(key, node)| format!("{}@{}{}", key.name, key.mark.line, shown(node))).collect();
+                    format!("{{{}}}", members.join(" "))
+                }
+                Value::Scalar(text) => format!("={text}"),
+                Value::List(_) | Value::Null => "=?".to_owned(),
+            }
+        }
+        let read = |text: &str| Source { name: "a.yaml".to_owned(), text: text.to_owned() }.parse().unwrap();
+        for (text, expected) in [
+            ("a::b: 1\na::c: 2\na::b::d: 3", "{a@1{b@3{d@3=3} c@2=2}}"),
+            ("a: {b: 1}\nz: 0\na::c: 2", "{a@1{b@1=1 c@3=2} z@2=0}"),
+            ("a::b: 1\na: {b: 2, c: 3}", "{a@1{b@2=2 c@2=3}}"),
+            ("a::b: 1\na: 2\na::c: 3", "{a@3{c@3=3}}"),
+            ("a: 1\na::b: 2", "{a@2{b@2=2}}"),
+            ("a::b: 1\na: 2", "{a@2=2}"),
+            ("a: {b::c: 1, b: {d: 2}}\na::b::e: 3", "{a@1{b@1{c@1=1 d@1=2 e@2=3}}}"),
+            ("a: {}\na::b: 1", "{a@1{b@2=1}}"),
+        ] {
+            assert_eq!(shown(&unfolded(read(text), 0).unwrap()), expected, "{text}");
+        }
+        for (one, other, expected) in [
+            ("a: {b: 1}\nc: 2", "c: 3\na: {d: 4}\ne: 5", "{a@1{b@1=1 d@2=4} c@1=3 e@3=5}"),
+            ("a: {b: 1}", "a: 2", "{a@1=2}"),
+            ("\na: 1", "a: {b: 2}", "{a@1{b@1=2}}"),
+        ] {
+            assert_eq!(shown(&read(one).overwritten(read(other))), expected, "{one} {other}");
+        }
+    }
+
+    /// `%YAML` before a document is no document of its own.
+    #[test]
+    fn what_directs_how_a_document_is_written_is_none() {
+        let text = HTTP.replace("MORE", "").replace(", QUEUE", "");
+        for (before, expected) in [("%YAML 1.1\n---", ""), ("# x\n%YAML 1.1\n%TAG ! tag:x,2000:\n--- # y", ""), ("---", "")] {
+            assert_eq!(kinds(&checked(&format!("{before}{text}"))), expected, "{before}");
+        }
+        let two = checked(&format!("%YAML 1.1\n---{text}---\na: 1\n"));
+        assert_eq!((kinds(&two).as_str(), two.findings[0].line), ("does_not_start", 15), "{two:#?}");
     }
 
     const TWO: &str = r#"

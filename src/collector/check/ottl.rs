@@ -2,6 +2,8 @@
 //!
 //! Nothing is evaluated. What is no statement of this form the Collector refuses itself.
 
+use std::collections::BTreeSet;
+
 /// The smallest parts of a text: a word with its dots, a string with its quotes, a sign.
 type Part = String;
 
@@ -9,8 +11,8 @@ type Part = String;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Statement {
     pub(super) function: String,
-    /// In their parts; names of arguments are left away.
-    arguments: Vec<Vec<Part>>,
+    /// By the names of what they are for, in their parts.
+    arguments: Vec<(&'static str, Vec<Part>)>,
     condition: Option<Condition>,
 }
 
@@ -25,16 +27,46 @@ pub(super) enum Target {
     Cache,
     /// All attributes of something.
     Attributes,
-    /// One attribute, or something in it.
+    /// One attribute.
     Attribute(String),
-    /// What a record says of its span, log or scope, besides attributes.
+    /// Something in one attribute.
+    Within(String),
+    /// The body of a log.
+    Body,
+    /// Something in the body of a log.
+    WithinBody,
+    /// What else a record says of its span, log or scope.
     Field,
     /// Anything else, or a key that is not written out.
     Other,
 }
 
+/// What functions are given, in the language's order. Whoever names what is given may choose another.
+const PARAMETERS: [(&str, &[&str]); 17] = [
+    ("set", &[TARGET, "value"]),
+    ("append", &[TARGET, "value", "values"]),
+    ("merge_maps", &[TARGET, "source", "strategy"]),
+    ("flatten", &[TARGET, "prefix", "depth", "resolve_conflicts"]),
+    ("delete_key", &[TARGET, "key"]),
+    ("delete_keys", &[TARGET, "keys"]),
+    ("delete_index", &[TARGET, "start_index", "end_index"]),
+    ("delete_matching_keys", &[TARGET, "pattern"]),
+    ("keep_keys", &[TARGET, "keys"]),
+    ("keep_matching_keys", &[TARGET, "pattern"]),
+    ("limit", &[TARGET, "limit", "priority_keys"]),
+    ("truncate_all", &[TARGET, "limit", "utf8_safe"]),
+    ("replace_match", &[TARGET, "pattern", "replacement", "function", "replacement_format"]),
+    ("replace_all_matches", &[TARGET, "pattern", "replacement", "function", "replacement_format"]),
+    ("replace_pattern", &[TARGET, "regex_pattern", "replacement", "function", "replacement_format"]),
+    ("replace_all_patterns", &[TARGET, "mode", "regex_pattern", "replacement", "function", "replacement_format"]),
+    ("set_semconv_span_name", &["semconv_version", "original_span_name_attribute"]),
+];
+
+/// What every function that writes to a path calls it.
+const TARGET: &str = "target";
+
 impl Statement {
-    /// `None` for what is no call.
+    /// `None` for what is no call, and for one that is given something of which is not known what it is for.
     pub(super) fn read(text: &str) -> Option<Statement> {
         let parts = parts(text);
         let (function, rest) = parts.split_first()?;
@@ -42,7 +74,7 @@ impl Statement {
             return None;
         }
         let close = closing(rest)?;
-        let arguments = between(rest.get(1..close)?, ",").into_iter().map(unnamed).collect();
+        let arguments = named(function, between(rest.get(1..close)?, ","))?;
         let condition = match rest.get(close.saturating_add(1)..)?.split_first() {
             None => None,
             Some((word, condition)) if word == "where" => Some(Condition(condition.to_vec())),
@@ -51,32 +83,37 @@ impl Statement {
         Some(Statement { function: function.clone(), arguments, condition })
     }
 
-    /// The path that it writes to, as it was written: what stands in another function's brackets is left away.
+    /// What an argument of this name is.
+    fn given(&self, name: &str) -> Option<&[Part]> {
+        self.arguments.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_slice())
+    }
+
+    /// The path that it writes to, as it was written: what stands in another function's brackets is left away, and what is no path.
     pub(super) fn path(&self) -> String {
-        let path = self.arguments.first().map(Vec::as_slice).unwrap_or_default();
+        let path = self.given(TARGET).filter(|path| path.first().is_some_and(|word| is_word(word))).unwrap_or_default();
         path.split(|part| part == "(").next().unwrap_or_default().concat()
     }
 
     /// What that is.
     pub(super) fn target(&self) -> Target {
-        target(self.arguments.first().map(Vec::as_slice).unwrap_or_default())
+        target(self.given(TARGET).unwrap_or_default())
     }
 
     /// An argument that is one string, without its quotes.
-    pub(super) fn string(&self, at: usize) -> Option<String> {
-        match self.arguments.get(at)?.as_slice() {
+    pub(super) fn string(&self, name: &str) -> Option<String> {
+        match self.given(name)? {
             [one] => unquoted(one),
             _ => None,
         }
     }
 
     /// An argument that is a string or a list of strings, without their quotes.
-    pub(super) fn strings(&self, at: usize) -> Option<Vec<String>> {
-        match self.arguments.get(at)?.as_slice() {
+    pub(super) fn strings(&self, name: &str) -> Option<Vec<String>> {
+        match self.given(name)? {
             [one] => Some(vec![unquoted(one)?]),
             [open, inner @ .., close] if open == "[" && close == "]" => between(inner, ",")
                 .into_iter()
-                .map(|item| match item.as_slice() {
+                .map(|item| match item {
                     [one] => unquoted(one),
                     _ => None,
                 })
@@ -95,13 +132,16 @@ impl Statement {
         self.condition.as_ref().is_none_or(|condition| condition.0 == ["true"])
     }
 
+    /// Whether it sets nothing at all.
+    pub(super) fn sets_nil(&self) -> bool {
+        self.function == "set" && self.given("value").is_some_and(|value| value == ["nil"])
+    }
+
     /// Whether it leaves alone what is there: it runs only where the path that it writes to is nil, by its own condition or by those of its group.
-    pub(super) fn leaves_what_is_there(&self, conditions: &[Condition]) -> bool {
-        let Some(path) = self.arguments.first() else { return false };
-        let is_field = self.target() == Target::Field;
-        let leaves = |condition: &Condition| condition.0.len() <= PARTS_MAX && implies_absent(&condition.0, path, is_field, DEPTH_MAX);
-        // Of several conditions of a group one is enough for it to run.
-        self.condition.as_ref().is_some_and(leaves) || ((1..=CONDITIONS_MAX).contains(&conditions.len()) && conditions.iter().all(leaves))
+    pub(super) fn leaves_what_is_there(&self, group: &Absent) -> bool {
+        let Some(path) = self.given(TARGET) else { return false };
+        let is_field = matches!(self.target(), Target::Field | Target::Body);
+        group.has(path, is_field) || self.condition.as_ref().is_some_and(|condition| condition.absent().has(path, is_field))
     }
 }
 
@@ -109,34 +149,95 @@ impl Condition {
     pub(super) fn read(text: &str) -> Condition {
         Condition(parts(text))
     }
+
+    /// What is absent wherever it holds.
+    fn absent(&self) -> Absent {
+        absent(&self.0, true, DEPTH_MAX)
+    }
+}
+
+/// Paths that lead to nothing wherever something holds. Many statements of a group ask for theirs, so it is found out once.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Absent {
+    nil: BTreeSet<Vec<Part>>,
+    /// These, and those that lead to the empty text, which a field has that nobody set.
+    empty: BTreeSet<Vec<Part>>,
+}
+
+impl Absent {
+    /// Wherever a group runs: of several conditions one is enough.
+    pub(super) fn of_group(conditions: &[Condition]) -> Absent {
+        Absent::of_any(conditions.iter().map(Condition::absent))
+    }
+
+    fn has(&self, path: &[Part], is_field: bool) -> bool {
+        if is_field { self.empty.contains(path) } else { self.nil.contains(path) }
+    }
+
+    /// Where one of these holds, and nobody knows which.
+    fn of_any(mut ways: impl Iterator<Item = Absent>) -> Absent {
+        let first = ways.next().unwrap_or_default();
+        ways.fold(first, |mut all, way| {
+            all.nil.retain(|path| way.nil.contains(path));
+            all.empty.retain(|path| way.empty.contains(path));
+            all
+        })
+    }
+
+    /// Where all of these hold.
+    fn of_all(terms: impl Iterator<Item = Absent>) -> Absent {
+        terms.fold(Absent::default(), |mut all, term| {
+            all.nil.extend(term.nil);
+            all.empty.extend(term.empty);
+            all
+        })
+    }
 }
 
 /// Brackets around brackets that are looked into; what is deeper says nothing.
 const DEPTH_MAX: u8 = 16;
 
-/// Parts of a condition that is looked at, which each statement of a group does again; a longer one says nothing.
-const PARTS_MAX: usize = 4096;
+/// What is absent where a condition holds, or where it does not. `and` binds closer than `or`.
+fn absent(condition: &[Part], holds: bool, depth: u8) -> Absent {
+    let ways = between(condition, "or").into_iter().map(|way| {
+        let terms = between(way, "and").into_iter().map(|term| absent_by_term(term, holds, depth));
+        if holds { Absent::of_all(terms) } else { Absent::of_any(terms) }
+    });
+    if holds { Absent::of_any(ways) } else { Absent::of_all(ways) }
+}
 
-/// Conditions of a group that are looked at; more say nothing, so that each statement asks few.
-const CONDITIONS_MAX: usize = 64;
-
-/// Whether a condition holds only where a path is nil, or the empty text that a field has which nobody set. `and` binds closer than `or`.
-fn implies_absent(condition: &[Part], path: &[Part], is_field: bool, depth: u8) -> bool {
-    let ways = between(condition, "or");
-    let says_so = |term: &Vec<Part>| {
-        let is_nothing = |value: &[Part]| matches!(value, [one] if one == "nil" || (is_field && one == "\"\""));
-        match between(term, "==").as_slice() {
-            [one, other] if one == path => is_nothing(other),
-            [one, other] if other == path => is_nothing(one),
-            _ => match term.as_slice() {
-                [open, inner @ .., last] if open == "(" && closing(term) == term.len().checked_sub(1) && last == ")" => {
-                    depth > 0 && implies_absent(inner, path, is_field, depth.saturating_sub(1))
-                }
-                _ => false,
-            },
-        }
+fn absent_by_term(term: &[Part], holds: bool, depth: u8) -> Absent {
+    match term {
+        [not, rest @ ..] if not == "not" && rest.first().is_some_and(|next| next != "not") => return absent_by_term(rest, !holds, depth),
+        _ => {}
+    }
+    if let Some(inner) = bracketed(term) {
+        return depth.checked_sub(1).map(|depth| absent(inner, holds, depth)).unwrap_or_default();
+    }
+    let sides = between(term, if holds { "==" } else { "!=" });
+    let sides: Vec<&[Part]> = sides.iter().map(|side| without_brackets(side)).collect();
+    let says = |path: &[Part], value: &[Part]| {
+        let is = |text: &str| matches!(value, [one] if one == text);
+        let paths = |is_so: bool| if is_so { BTreeSet::from([path.to_vec()]) } else { BTreeSet::new() };
+        Absent { nil: paths(is("nil")), empty: paths(is("nil") || is("\"\"")) }
     };
-    !ways.is_empty() && ways.iter().all(|way| between(way, "and").iter().any(says_so))
+    match sides.as_slice() {
+        [one, other] => Absent::of_all([says(one, other), says(other, one)].into_iter()),
+        _ => Absent::default(),
+    }
+}
+
+/// What stands in the brackets that are around all of it.
+fn bracketed(parts: &[Part]) -> Option<&[Part]> {
+    match parts {
+        [open, inner @ .., last] if open == "(" && last == ")" && closing(parts) == parts.len().checked_sub(1) => Some(inner),
+        _ => None,
+    }
+}
+
+/// `(span.name)` is as good as the path alone.
+fn without_brackets(side: &[Part]) -> &[Part] {
+    (0..DEPTH_MAX).try_fold(side, |side, _| bracketed(side).ok_or(side)).unwrap_or_else(|side| side)
 }
 
 /// Where the bracket ends that the parts begin with.
@@ -156,33 +257,58 @@ fn closing(parts: &[Part]) -> Option<usize> {
 }
 
 /// What stands between these, outside of brackets; of nothing, nothing.
-fn between(parts: &[Part], divider: &str) -> Vec<Vec<Part>> {
-    let (mut all, mut depth) = (vec![Vec::new()], 0_usize);
-    for part in parts {
+fn between<'p>(parts: &'p [Part], divider: &str) -> Vec<&'p [Part]> {
+    let mut depth = 0_usize;
+    let pieces = parts.split(|part| {
         match part.as_str() {
             "(" | "[" | "{" => depth = depth.saturating_add(1),
             ")" | "]" | "}" => depth = depth.saturating_sub(1),
             _ => {}
         }
-        match all.last_mut() {
-            Some(last) if depth > 0 || part != divider => last.push(part.clone()),
-            _ => all.push(Vec::new()),
-        }
-    }
-    if parts.is_empty() { Vec::new() } else { all }
+        depth == 0 && part == divider
+    });
+    if parts.is_empty() { Vec::new() } else { pieces.collect() }
 }
 
-/// `target=span.attributes` is as good as the value alone.
-fn unnamed(argument: Vec<Part>) -> Vec<Part> {
-    match argument.as_slice() {
-        [name, is, value @ ..] if is == "=" && is_word(name) => value.to_vec(),
-        _ => argument,
+/// What each argument is for: by its name, and before the first that has one by its place. `None` where something is for nothing that is known, or
+/// two are for the same. Of a function that is not known here, what it writes to.
+fn named(function: &str, arguments: Vec<&[Part]>) -> Option<Vec<(&'static str, Vec<Part>)>> {
+    let named = |argument: &[Part]| match argument {
+        [name, is, value @ ..] if is == "=" && is_word(name) => Some((plain(name), value.to_vec())),
+        _ => None,
+    };
+    let Some((_, parameters)) = PARAMETERS.iter().find(|(known, _)| *known == function) else {
+        let target = arguments.iter().find_map(|argument| named(argument).filter(|(name, _)| name == TARGET));
+        let first = || arguments.first().filter(|argument| named(argument).is_none()).map(|argument| argument.to_vec());
+        return Some(target.map(|(_, value)| value).or_else(first).map(|target| (TARGET, target)).into_iter().collect());
+    };
+    let (mut all, mut has_names): (Vec<(&'static str, Vec<Part>)>, bool) = (Vec::new(), false);
+    for (at, argument) in arguments.into_iter().enumerate() {
+        let (name, value) = match named(argument) {
+            Some((name, value)) => {
+                has_names = true;
+                (*parameters.iter().find(|parameter| plain(parameter) == name)?, value)
+            }
+            // The Collector refuses what has no name behind something that has one.
+            None if has_names => return None,
+            None => (*parameters.get(at)?, argument.to_vec()),
+        };
+        if all.iter().any(|(known, _)| *known == name) {
+            return None;
+        }
+        all.push((name, value));
     }
+    Some(all)
+}
+
+/// A name as the Collector compares it, or nearly: `priorityKeys` is `priority_keys`.
+fn plain(name: &str) -> String {
+    name.replace('_', "").to_ascii_lowercase()
 }
 
 fn target(path: &[Part]) -> Target {
     const CONTEXTS: [&str; 6] = ["span.", "spanevent.", "log.", "resource.", "scope.", "instrumentation_scope."];
-    const FIELDS: [&str; 18] = [
+    const FIELDS: [&str; 17] = [
         "trace_id",
         "span_id",
         "parent_span_id",
@@ -190,7 +316,6 @@ fn target(path: &[Part]) -> Target {
         "version",
         "kind",
         "status",
-        "body",
         "event_name",
         "start_time",
         "end_time",
@@ -207,7 +332,13 @@ fn target(path: &[Part]) -> Target {
     match (word, below) {
         ("cache", _) => Target::Cache,
         ("attributes", []) => Target::Attributes,
-        ("attributes", [open, key, close, ..]) if open == "[" && close == "]" => unquoted(key).map_or(Target::Other, Target::Attribute),
+        ("attributes", [open, key, close, deeper @ ..]) if open == "[" && close == "]" => match unquoted(key) {
+            Some(key) if deeper.is_empty() => Target::Attribute(key),
+            Some(key) => Target::Within(key),
+            None => Target::Other,
+        },
+        ("body" | "body.string", []) => Target::Body,
+        ("body", _) => Target::WithinBody,
         _ => {
             let field = word.split('.').next().unwrap_or_default();
             let field = field.strip_suffix("_unix_nano").unwrap_or(field);
@@ -283,38 +414,61 @@ mod tests {
             ("span.attributes[\"a, \\\" where b)\"]", Target::Attribute("a, \" where b)".to_owned()))
         );
         let keys = read("delete_keys(target=resource.attributes, keys=[\"a\", \"b\"])");
-        assert_eq!((keys.target(), keys.strings(1)), (Target::Attributes, Some(vec!["a".to_owned(), "b".to_owned()])));
-        assert_eq!(read("limit(attributes, 1, [])").strings(2), Some(Vec::new()));
-        assert_eq!(read("delete_keys(attributes, [a, \"b\"])").strings(1), None);
-        assert_eq!(read("merge_maps(cache, attributes, \"insert\")").string(2).as_deref(), Some("insert"));
-        assert_eq!(read("set(attributes[\"a\"][\"b\"], 1)").target(), Target::Attribute("a".to_owned()));
+        assert_eq!((keys.target(), keys.strings("keys")), (Target::Attributes, Some(vec!["a".to_owned(), "b".to_owned()])));
+        assert_eq!(read("limit(attributes, 1, [])").strings("priority_keys"), Some(Vec::new()));
+        assert_eq!(read("delete_keys(attributes, [a, \"b\"])").strings("keys"), None);
+        assert_eq!(read("merge_maps(cache, attributes, \"insert\")").string("strategy").as_deref(), Some("insert"));
+        assert_eq!(read("set(attributes[\"a\"][\"b\"], 1)").target(), Target::Within("a".to_owned()));
         assert_eq!(read("set(attributes[Concat([\"a\"], \"\")], 1)").path(), "attributes[Concat");
         for (path, target) in [
             ("span.cache[\"a\"]", Target::Cache),
             ("cache", Target::Cache),
             ("span.attributes[Concat([\"a\"], \"\")]", Target::Other),
             ("end_time_unix_nano", Target::Field),
-            ("body.string", Target::Field),
-            ("log.body[\"a\"]", Target::Field),
+            ("body.string", Target::Body),
+            ("log.body", Target::Body),
+            ("log.body[\"a\"]", Target::WithinBody),
+            ("log.body[0][\"a\"]", Target::WithinBody),
+            ("log.trace_id.string", Target::Field),
             ("scope.name", Target::Field),
             ("span.cached", Target::Other),
         ] {
             assert_eq!(read(&format!("set({path}, 1)")).target(), target, "{path}");
         }
-        // What nobody writes says nothing, and takes no time.
-        let deep = |depth: usize| {
-            let nested = format!("{}span.name == nil{}", "(".repeat(depth), ")".repeat(depth));
-            (read("set(span.name, 1)").leaves_what_is_there(&[Condition::read(&nested)]), Condition::read(&nested))
+        // What nobody writes says nothing.
+        let leaves = |conditions: &[&str]| {
+            let conditions: Vec<Condition> = conditions.iter().map(|text| Condition::read(text)).collect();
+            read("set(span.name, 1)").leaves_what_is_there(&Absent::of_group(&conditions))
         };
-        assert_eq!([1, 16, 17, 100_000].map(|depth| deep(depth).0), [true, true, false, false]);
-        let long = |terms: usize| {
-            let terms = format!("span.name == nil{}", " and true".repeat(terms));
-            read("set(span.name, 1)").leaves_what_is_there(&[Condition::read(&terms)])
-        };
-        assert_eq!([2046, 2047].map(long), [true, false]);
-        let many = |count: usize| read("set(span.name, 1)").leaves_what_is_there(&vec![deep(0).1; count]);
-        assert_eq!([0, 1, 64, 65].map(many), [false, true, true, false]);
-        for no_statement in ["", "span", "where x", "set(a", "set(a) or b", "\"a\"(b)", "set)a(", "\u{e9}(\""] {
+        let nested = |open: &str, depth: usize| leaves(&[&format!("{}span.name == nil{}", open.repeat(depth), ")".repeat(depth))]);
+        assert_eq!([1, 16, 17, 10_000].map(|depth| nested("(", depth)), [true, true, false, false]);
+        assert_eq!([2, 16, 18].map(|depth| nested("not (", depth)), [true, true, false]);
+        let side = |depth: usize| leaves(&[&format!("nil == {}span.name{}", "(".repeat(depth), ")".repeat(depth))]);
+        assert_eq!([1, 16, 17, 10_000].map(side), [true, true, false, false]);
+        assert!(leaves(&[&format!("{}span.name == nil", "true and ".repeat(50_000))]));
+        assert_eq!([0, 1, 1000].map(|count| leaves(&vec!["span.name == nil"; count])), [false, true, true]);
+        assert!(!leaves(&["span.name == nil", "true"]) && leaves(&["span.name == nil", "span.name == \"\""]));
+        assert!(!leaves(&["not not span.name == nil"]) && !leaves(&["not"]) && !leaves(&["span.name == nil == nil"]));
+        // By names in any order, of functions that are not known, too.
+        let merge = read("merge_maps(strategy=\"upsert\", source=span.cache, target = span.attributes)");
+        assert_eq!((merge.target(), merge.string("strategy").as_deref()), (Target::Attributes, Some("upsert")));
+        assert_eq!(read("mystery(a=1, target=span.name)").target(), Target::Field);
+        assert_eq!(read("mystery(a=span.name)").target(), Target::Other);
+        assert_eq!(read("mystery(\"hush\", 1)").path(), "");
+        for no_statement in [
+            "",
+            "span",
+            "where x",
+            "set(a",
+            "set(a) or b",
+            "\"a\"(b)",
+            "set)a(",
+            "\u{e9}(\"",
+            "set(a, target=b)",
+            "set(value=a, b)",
+            "set(a, b, c)",
+            "set(a, worth=b)",
+        ] {
             assert_eq!(Statement::read(no_statement), None, "{no_statement}");
         }
     }

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use super::carried::{self, Judged};
 use super::exporter::Blocks;
 use super::file::{Component, File, Pipeline, Reference, items, kind_of, said, says_something};
-use super::statements::{self, mark_is_taken_off, statement_list};
+use super::statements::{Judgements, fails_whole_requests, mark_is_taken_off, statement_list};
 use super::{Kind, Notes, Receiving, Said, connectors, exporter, receivers};
 use crate::collector::filter::{MARK, log_condition, log_marking, span_condition, trace_marking};
-use crate::config::yaml::{Mark, Node, Value};
+use crate::config::yaml::{Node, Value};
 use crate::plain::HIDDEN;
 use crate::promote::ottl::Filter;
 
@@ -84,11 +84,11 @@ pub(super) fn judge(file: &File<'_>, exporters: &[&Component<'_>], receiving: &R
         }
     }
     // Metrics and profiles are no evidence.
-    let mut judged = Vec::new();
+    let (mut judged, mut statements) = (Vec::new(), Judgements::default());
     for pipeline in way.iter().filter(|pipeline| matches!(pipeline.signal(), "traces" | "logs")) {
         logs_balanced(pipeline, exporters, notes);
         let mut said = notes.beside();
-        processors_judged(file, pipeline, receiving, &mut said);
+        processors_judged(file, pipeline, receiving, &mut statements, &mut said);
         connectors::judge(file, &way, exporters, pipeline, receiving, &mut said);
         judged.push(Judged { pipeline, said });
     }
@@ -100,10 +100,11 @@ pub(super) fn judge(file: &File<'_>, exporters: &[&Component<'_>], receiving: &R
     receivers::judge(file, &way, exporters, receiving, notes);
     // Last, because it is only so where nothing was said of the other pipeline.
     carried::settle(file, exporters, judged, notes);
+    statements.tell(notes);
 }
 
 /// What the processors of a pipeline do, one after another.
-fn processors_judged(file: &File<'_>, pipeline: &Pipeline, receiving: &Receiving, notes: &mut Notes) {
+fn processors_judged(file: &File<'_>, pipeline: &Pipeline, receiving: &Receiving, statements: &mut Judgements, notes: &mut Notes) {
     for (at, reference) in pipeline.processors.iter().enumerate() {
         let Some(processor) = file.processor(reference) else { continue };
         if processor.is_variable() {
@@ -116,7 +117,7 @@ fn processors_judged(file: &File<'_>, pipeline: &Pipeline, receiving: &Receiving
             notes.unjudged(mark, &processor.id, format!("what the variable at `{path}` stands for (`{}`) is not known here", pipeline.id));
         }
         let before = pipeline.processors.get(..at).unwrap_or_default();
-        processor_judged(file, pipeline, before, processor, receiving, notes);
+        processor_judged(file, pipeline, before, processor, receiving, statements, notes);
         let behind = pipeline.processors.get(at.saturating_add(1)..).unwrap_or_default();
         mark_is_taken_off(file, pipeline, processor, behind, notes);
     }
@@ -385,6 +386,7 @@ fn processor_judged(
     before: &[Reference],
     processor: &Component<'_>,
     receiving: &Receiving,
+    statements: &mut Judgements,
     notes: &mut Notes,
 ) {
     let (id, mark, on) = (processor.id.as_str(), processor.mark, &pipeline.id);
@@ -418,9 +420,9 @@ fn processor_judged(
             "without it; spanseal keeps content apart, encrypted and erasable (`content.mode: vault`) or as hashes only (`hash`)",
         ),
         "span" => notes.found(Kind::EvidenceCut, mark, id, format!("gives spans other names (`{on}`)"), APART),
-        "attributes" => statements::actions(processor, "actions", on, receiving, notes),
-        "resource" => statements::actions(processor, "attributes", on, receiving, notes),
-        "transform" => statements::judge(processor, pipeline, receiving, notes),
+        "attributes" => statements.actions(processor, "actions", on, receiving, notes),
+        "resource" => statements.actions(processor, "attributes", on, receiving, notes),
+        "transform" => statements.judge(processor, pipeline, receiving, notes),
         "resourcedetection" => {
             if !matches!(processor.said(&["override"]), Said::Is(text, _) if text == "false") {
                 notes.found(
@@ -592,29 +594,9 @@ fn filter(file: &File<'_>, pipeline: &Pipeline, before: &[Reference], processor:
 
 /// A filter that refuses a whole request.
 fn condition_fails(pipeline: &Pipeline, processor: &Component<'_>, list: &str, notes: &mut Notes) {
-    if let Some(place) = fails_whole_requests(processor, list) {
-        notes.found(
-            Kind::FilterFails,
-            place,
-            &processor.id,
-            format!("refuses a whole request where one condition fails (`{}`), and senders give up at last", pipeline.id),
-            "`error_mode: ignore`: what a condition fails on stays",
-        );
-    }
-}
-
-/// Where it is said, or would be, that one condition or statement that fails takes the request with it. What a group says of itself counts
-/// before what the processor says.
-pub(super) fn fails_whole_requests(processor: &Component<'_>, list: &str) -> Option<Mark> {
-    let fails = |mode: Said| !matches!(mode, Said::Is(mode, _) if mode == "ignore" || mode == "silent");
-    let own = fails(processor.said(&["error_mode"])).then(|| processor.place(&["error_mode"]));
-    let of_group = |item: &Node| {
-        let written = super::file::below(item, "error_mode").filter(|mode| says_something(mode));
-        written.map_or(own, |mode| fails(said(mode)).then_some(mode.mark))
-    };
-    match items(processor.node(&[list])) {
-        [] => own,
-        groups => groups.iter().find_map(of_group),
+    if let Some((place, says)) = fails_whole_requests(processor, list, "condition") {
+        let says = format!("{says} (`{}`), and senders give up at last", pipeline.id);
+        notes.found(Kind::FilterFails, place, &processor.id, says, "`error_mode: ignore`: what a condition fails on stays");
     }
 }
 

@@ -1,13 +1,15 @@
 //! What processors write to the attributes and names of spans and logs: the transform processor by statements, others by lists of actions.
 //!
-//! What overwrites evidence of some spans is a mistake, whichever spans these are: no condition is known here to leave out AI. What only adds is
-//! none, and is noted where the record would have it as the application's word.
+//! What overwrites evidence of some spans is a mistake, whichever spans these are: no condition is known here to leave out AI. So is
+//! what puts more into content. What only adds beside it is none, and is noted where the record would have it as the application's word.
 
-use super::file::{Component, File, Pipeline, Reference, below, items, said};
+use std::collections::{HashMap, HashSet};
+
+use super::file::{Component, File, Pipeline, Reference, below, items, said, says_something};
 use super::keys::{Worth, drops_all, is_statement, worth};
-use super::ottl::{Condition, Statement, Target};
-use super::pipelines::{APART, fails_whole_requests, flat};
-use super::{Kind, Notes, Receiving, Said};
+use super::ottl::{Absent, Condition, Statement, Target};
+use super::pipelines::{APART, flat};
+use super::{Found, Kind, Notes, Receiving, Remark, Said};
 use crate::collector::filter::{MARK, UNMARKING};
 use crate::config::yaml::{Mark, Node, Value};
 
@@ -37,13 +39,110 @@ fn not_over(key: &str, leaving: &str) -> String {
     }
 }
 
-/// Judges the actions of the attributes and resource processors.
-pub(super) fn actions(processor: &Component<'_>, list: &str, pipeline: &str, receiving: &Receiving, notes: &mut Notes) {
+/// What was said of statements and actions. Many pipelines may have the same processor, and each statement is judged and told once.
+#[derive(Default)]
+pub(super) struct Judgements {
+    /// By the processor, and the list in it.
+    known: HashMap<(String, &'static str), usize>,
+    /// What is said, with [`PIPELINES`] for those that have it.
+    all: Vec<(Notes, Vec<String>)>,
+}
+
+/// Stands for names of pipelines, behind whatever else is named, until all of them are known.
+const PIPELINES: &str = "\u{0}";
+
+/// Pipelines that are named of those that have a statement.
+const PIPELINES_MAX: usize = 4;
+
+impl Judgements {
+    /// Judges the statements of a transform processor.
+    pub(super) fn judge(&mut self, processor: &Component<'_>, pipeline: &Pipeline, receiving: &Receiving, notes: &mut Notes) {
+        let list = statement_list(pipeline);
+        // Another pipeline may carry what it refuses, so this is told of each.
+        if let Some((place, says)) = fails_whole_requests(processor, list, "statement").filter(|_| processor.node(&[list]).is_some()) {
+            let says = format!("{says} (`{}`), and senders give up at last", pipeline.id);
+            notes.found(
+                Kind::StatementFails,
+                place,
+                &processor.id,
+                says,
+                "`error_mode: ignore`: what a statement fails on stays as it was",
+            );
+        }
+        self.once(processor, list, &pipeline.id, notes, |said| statements(processor, list, receiving, said));
+    }
+
+    /// Judges the actions of the attributes and resource processors.
+    pub(super) fn actions(
+        &mut self,
+        processor: &Component<'_>,
+        list: &'static str,
+        pipeline: &str,
+        receiving: &Receiving,
+        notes: &mut Notes,
+    ) {
+        self.once(processor, list, pipeline, notes, |said| actions(processor, list, PIPELINES, receiving, said));
+    }
+
+    fn once(&mut self, processor: &Component<'_>, list: &'static str, pipeline: &str, notes: &mut Notes, judge: impl FnOnce(&mut Notes)) {
+        let all = &mut self.all;
+        let at = *self.known.entry((processor.id.clone(), list)).or_insert_with(|| {
+            let mut said = notes.beside();
+            judge(&mut said);
+            all.push((said, Vec::new()));
+            all.len() - 1
+        });
+        let Some((said, pipelines)) = all.get_mut(at).filter(|(said, _)| !said.is_empty()) else { return };
+        notes.is_told_elsewhere |= !said.is_empty();
+        if pipelines.last().is_none_or(|last| last != pipeline) {
+            pipelines.push(pipeline.to_owned());
+        }
+    }
+
+    /// Says it.
+    pub(super) fn tell(self, notes: &mut Notes) {
+        for (said, pipelines) in self.all {
+            let named = pipelines.iter().take(PIPELINES_MAX).map(|pipeline| format!("`{pipeline}`")).collect::<Vec<_>>().join(", ");
+            let named = match pipelines.len().saturating_sub(PIPELINES_MAX) {
+                0 => named,
+                more => format!("{named} and {more} more"),
+            };
+            let with_names = |says: String| match says.rsplit_once(&format!("`{PIPELINES}`")) {
+                Some((before, behind)) => format!("{before}{named}{behind}"),
+                None => says,
+            };
+            let Notes { findings, unjudged, notes: remarks, .. } = said;
+            for (mark, found) in findings.all {
+                notes.findings.add((mark, Found { says: with_names(found.says), ..found }));
+            }
+            for (mark, remark) in unjudged.all {
+                notes.unjudged.add((mark, Remark { says: with_names(remark.says), ..remark }));
+            }
+            for (mark, remark) in remarks.all {
+                notes.notes.add((mark, Remark { says: with_names(remark.says), ..remark }));
+            }
+        }
+    }
+}
+
+fn actions(processor: &Component<'_>, list: &str, pipeline: &str, receiving: &Receiving, notes: &mut Notes) {
+    let told: HashSet<Mark> = processor.variables().into_iter().map(|(_, mark)| mark).collect();
     for item in items(processor.node(&[list])) {
-        let text = |key: &str| match below(item, key).map(said) {
+        let node = |key: &str| below(item, key);
+        let text = |key: &str| match node(key).map(said) {
             Some(Said::Is(text, _)) => Some(text),
             _ => None,
         };
+        let unknown = ["action", "key", "pattern"].iter().filter_map(|key| node(key)).find(|node| matches!(said(node), Said::Unknown(_)));
+        if let Some(node) = unknown {
+            // One that stands alone was told with all the others.
+            if !told.contains(&node.mark) {
+                let says =
+                    format!("what the variable in an action stands for (`{pipeline}`) is not known here, so neither is what it changes");
+                notes.unjudged(node.mark, &processor.id, says);
+            }
+            continue;
+        }
         let action = text("action").unwrap_or_default().to_lowercase();
         let (key, pattern) = (text("key"), text("pattern").filter(|_| action != "extract"));
         let is_dropped = match (&key, &pattern) {
@@ -71,123 +170,215 @@ pub(super) fn actions(processor: &Component<'_>, list: &str, pipeline: &str, rec
 fn changed(processor: &Component<'_>, mark: Mark, action: &str, key: &str, pipeline: &str, notes: &mut Notes) {
     let says = format!("`{action}` of `{key}` changes what the application sent (`{pipeline}`)");
     let leaving = "`insert` changes nothing that is there, and adds what the application does not say";
-    notes.found(Kind::EvidenceCut, mark, &processor.id, says, not_over(key, leaving));
+    // Who takes something away has no use for another that adds it.
+    let instead = if matches!(action, "upsert" | "update") { not_over(key, leaving) } else { APART.to_owned() };
+    notes.found(Kind::EvidenceCut, mark, &processor.id, says, instead);
 }
 
-/// Judges the statements of a transform processor.
-pub(super) fn judge(processor: &Component<'_>, pipeline: &Pipeline, receiving: &Receiving, notes: &mut Notes) {
-    let list = statement_list(pipeline);
-    if let Some(place) = fails_whole_requests(processor, list).filter(|_| processor.node(&[list]).is_some()) {
-        notes.found(
-            Kind::StatementFails,
-            place,
-            &processor.id,
-            format!("refuses a whole request where one statement fails (`{}`), and senders give up at last", pipeline.id),
-            "`error_mode: ignore`: what a statement fails on stays as it was",
-        );
-    }
-    let on = On { processor, pipeline: &pipeline.id, receiving };
+fn statements(processor: &Component<'_>, list: &str, receiving: &Receiving, notes: &mut Notes) {
+    let on = On { processor, pipeline: PIPELINES, receiving };
     for item in items(processor.node(&[list])) {
         match &item.value {
-            Value::Scalar(text) => on.statement(text, item.mark, &[], notes),
-            _ => on.group(item, notes),
+            Value::Map(_) => on.group(item, notes),
+            _ => on.statement(item, &Under::default(), notes),
         }
     }
 }
 
-/// A transform processor on a pipeline.
+/// Where it is said, or would be, that one condition or statement that fails takes the request with it, and in which Collectors. What a group says
+/// of itself counts before what the processor says.
+///
+/// Where nothing is said it does so before contrib 0.153, and not from then on. Which Collector reads a file does not stand in it, and those of
+/// either kind are in use: so it is a mistake that says whose, and the line that mends it means the same in both.
+pub(super) fn fails_whole_requests(processor: &Component<'_>, list: &str, what: &str) -> Option<(Mark, String)> {
+    let fails = |mode: Said| match mode {
+        // A variable was told as such.
+        Said::Nothing | Said::Unknown(_) => None,
+        Said::Is(mode, place) => {
+            let is_tolerant = matches!(mode.to_lowercase().as_str(), "ignore" | "silent");
+            (!is_tolerant).then(|| (place, format!("refuses a whole request where one {what} fails")))
+        }
+    };
+    let is_written = |mode: &&Node| says_something(mode);
+    let own = match processor.node(&["error_mode"]).filter(is_written) {
+        Some(mode) => fails(said(mode)),
+        None => Some((
+            processor.place(&["error_mode"]),
+            format!(
+                "in a Collector before contrib 0.153, where no `error_mode` is written, refuses a whole request where one {what} fails"
+            ),
+        )),
+    };
+    match items(processor.node(&[list])) {
+        [] => own,
+        groups => groups.iter().find_map(|group| match below(group, "error_mode").filter(is_written) {
+            Some(mode) => fails(said(mode)),
+            None => own.clone(),
+        }),
+    }
+}
+
+/// What a function does to what it writes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Does {
+    /// Writes over it, unless its condition says otherwise.
+    Sets,
+    /// Adds the members that it does not have.
+    Inserts,
+    /// Writes over it, or into it.
+    Overwrites,
+    /// Gives a span another name.
+    Renames,
+    /// Takes away or changes something of it.
+    Cuts,
+    /// Not known here.
+    Unknown,
+}
+
+impl Does {
+    fn of(statement: &Statement) -> Does {
+        match statement.function.as_str() {
+            "set" => Does::Sets,
+            "append" => Does::Overwrites,
+            "merge_maps" => match statement.string("strategy").as_deref() {
+                Some("insert") => Does::Inserts,
+                Some("update" | "upsert") => Does::Overwrites,
+                Some(_) | None => Does::Unknown,
+            },
+            "set_semconv_span_name" => Does::Renames,
+            cuts if CUTTING.contains(&cuts) || cuts.starts_with("replace_") => Does::Cuts,
+            _ => Does::Unknown,
+        }
+    }
+}
+
+/// A transform processor on pipelines.
 struct On<'a, 'n> {
     processor: &'a Component<'n>,
     pipeline: &'a str,
     receiving: &'a Receiving,
 }
 
+/// What the conditions of a group say of all its statements.
+#[derive(Default)]
+struct Under {
+    absent: Absent,
+    is_conditional: bool,
+}
+
 impl On<'_, '_> {
     /// Statements under conditions.
     fn group(&self, group: &Node, notes: &mut Notes) {
-        let texts = |key: &str| -> Vec<(String, Mark)> {
-            let text = |item: &Node| match &item.value {
-                Value::Scalar(text) => Some((text.clone(), item.mark)),
-                _ => None,
-            };
-            items(below(group, key)).iter().filter_map(text).collect()
-        };
-        let conditions = texts("conditions");
-        if let Some((_, mark)) = conditions.iter().find(|(text, _)| text.contains("${")) {
-            let says = format!(
-                "what the variable in a condition stands for (`{}`) is not known here, so neither is what is done under it",
-                self.pipeline
-            );
-            return notes.unjudged(*mark, &self.processor.id, says);
+        let mut conditions = Vec::new();
+        for item in items(below(group, "conditions")) {
+            match (said(item), &item.value) {
+                (Said::Is(text, _), _) => conditions.push(Condition::read(&text)),
+                (Said::Unknown(mark), Value::Scalar(_)) => {
+                    let says = format!(
+                        "what the variable in a condition stands for (`{}`) is not known here, so neither is what is done under it",
+                        self.pipeline
+                    );
+                    return notes.unjudged(mark, &self.processor.id, says);
+                }
+                (Said::Nothing | Said::Unknown(_), _) => {}
+            }
         }
-        let conditions: Vec<Condition> = conditions.iter().map(|(text, _)| Condition::read(text)).collect();
-        for (statement, mark) in texts("statements") {
-            self.statement(&statement, mark, &conditions, notes);
+        let under = Under { absent: Absent::of_group(&conditions), is_conditional: !conditions.is_empty() };
+        for statement in items(below(group, "statements")) {
+            self.statement(statement, &under, notes);
         }
     }
 
-    fn statement(&self, text: &str, mark: Mark, conditions: &[Condition], notes: &mut Notes) {
+    fn statement(&self, item: &Node, under: &Under, notes: &mut Notes) {
         let (id, pipeline) = (&self.processor.id, self.pipeline);
-        if text.contains("${") {
-            return notes.unjudged(mark, id, format!("what the variable in a statement stands for (`{pipeline}`) is not known here"));
-        }
+        let (text, mark) = match (said(item), &item.value) {
+            (Said::Is(text, mark), _) => (text, mark),
+            (Said::Unknown(mark), Value::Scalar(_)) => {
+                return notes.unjudged(mark, id, format!("what the variable in a statement stands for (`{pipeline}`) is not known here"));
+            }
+            // The Collector refuses it.
+            (Said::Nothing | Said::Unknown(_), _) => return,
+        };
         // Our own mark comes and goes.
-        if is_our_mark(text) {
+        if is_our_mark(&text) {
             return;
         }
-        let Some(statement) = Statement::read(text) else {
+        let Some(statement) = Statement::read(&text) else {
             return notes.unjudged(mark, id, format!("what this statement does (`{pipeline}`) is not understood here"));
         };
-        let function = statement.function.as_str();
-        let target = statement.target();
-        let is_dropped = |key: &String| worth(key, self.receiving) == Worth::Dropped;
-        let takes_nothing = match (&target, function) {
-            (Target::Cache, _) => true,
-            (Target::Attribute(key), _) => is_dropped(key),
-            (_, "delete_key" | "delete_keys") => statement.strings(1).is_some_and(|keys| keys.iter().all(is_dropped)),
-            (_, "delete_matching_keys") => statement.string(1).is_some_and(|keys| drops_all(&keys, self.receiving)),
-            _ => false,
-        };
-        if takes_nothing {
+        let (does, target) = (Does::of(&statement), statement.target());
+        if does == Does::Unknown {
+            return self.unknown(&statement, mark, notes);
+        }
+        if !self.may_be_evidence(&target) || (target == Target::Attributes && self.takes_only_withheld(&statement)) {
             return;
         }
-        let adds = match function {
-            "set" => statement.leaves_what_is_there(conditions),
-            "merge_maps" => statement.string(2).is_some_and(|strategy| strategy == "insert"),
-            _ => false,
-        };
-        match function {
-            "set" | "merge_maps" if adds => self.adds(&statement, &target, mark, notes),
-            "set" | "append" => self.writes(&statement, &target, !conditions.is_empty(), mark, notes),
-            "merge_maps" if statement.string(2).is_some_and(|strategy| matches!(strategy.as_str(), "update" | "upsert")) => {
-                self.writes(&statement, &target, !conditions.is_empty(), mark, notes);
+        match does {
+            Does::Sets if statement.sets_nil() => {
+                let path = statement.path();
+                let says = format!(
+                    "`set({path}, nil)` (`{pipeline}`) changes nothing up to contrib 0.160, and from 0.161 on it takes away what is there: which \
+                     Collector reads this is not known here"
+                );
+                notes.unjudged(mark, id, says);
             }
-            "set_semconv_span_name" => notes.found(Kind::EvidenceCut, mark, id, format!("gives spans other names (`{pipeline}`)"), APART),
-            _ if CUTTING.contains(&function) || function.starts_with("replace_") => {
-                let says = format!("`{function}` takes away or changes what the application sent (`{pipeline}`)");
+            Does::Sets if statement.leaves_what_is_there(&under.absent) => self.adds(&statement, &target, mark, notes),
+            Does::Inserts => self.adds(&statement, &target, mark, notes),
+            Does::Sets | Does::Overwrites => self.writes(&statement, &target, under.is_conditional, mark, notes),
+            Does::Renames => notes.found(Kind::EvidenceCut, mark, id, format!("gives spans other names (`{pipeline}`)"), APART),
+            Does::Cuts => {
+                let says = format!("`{}` takes away or changes what the application sent (`{pipeline}`)", statement.function);
                 notes.found(Kind::EvidenceCut, mark, id, says, APART);
             }
-            _ => self.unknown(&statement, mark, notes),
+            Does::Unknown => {}
         }
+    }
+
+    /// Whether evidence may stand where a statement writes to.
+    fn may_be_evidence(&self, target: &Target) -> bool {
+        match target {
+            Target::Cache => false,
+            Target::Attribute(key) | Target::Within(key) => !self.is_withheld(key),
+            Target::Attributes | Target::Field | Target::Body | Target::WithinBody | Target::Other => true,
+        }
+    }
+
+    /// Whether what a statement takes from attributes is what spanseal never stores anyway. Members of a body, or of an attribute, it does.
+    fn takes_only_withheld(&self, statement: &Statement) -> bool {
+        let keys = match statement.function.as_str() {
+            "delete_key" => statement.string("key").map(|key| vec![key]),
+            "delete_keys" => statement.strings("keys"),
+            "delete_matching_keys" => return statement.string("pattern").is_some_and(|keys| drops_all(&keys, self.receiving)),
+            _ => None,
+        };
+        keys.is_some_and(|keys| keys.iter().all(|key| self.is_withheld(key)))
+    }
+
+    fn is_withheld(&self, key: &str) -> bool {
+        worth(key, self.receiving) == Worth::Dropped
     }
 
     /// Something that leaves alone what is there.
     fn adds(&self, statement: &Statement, target: &Target, mark: Mark, notes: &mut Notes) {
-        let is_claim = match target {
-            Target::Attribute(key) => is_statement(key),
-            // The name of a span or event says what it is.
-            Target::Field => statement.path().ends_with("name") || statement.function != "set",
-            // What a map has is not known.
-            Target::Attributes => true,
-            Target::Cache | Target::Other => false,
+        let (id, pipeline, path, function) = (&self.processor.id, self.pipeline, statement.path(), &statement.function);
+        let into = match (target, function.as_str()) {
+            (Target::Attribute(key), "set") if is_statement(key) => return notes.note(mark, id, added(key, pipeline)),
+            (Target::Attribute(_), "set") => return,
+            // What a field says is a claim of its own, and what a map has is not known.
+            (Target::Field | Target::Body, "set") | (Target::Attributes, _) => return notes.note(mark, id, added(&path, pipeline)),
+            // What is put into something that the application sent changes that, whether it had such a member or not.
+            (Target::Within(key), "set") if worth(key, self.receiving) == Worth::Evidence => true,
+            (Target::WithinBody, "set") => true,
+            (Target::Attribute(key) | Target::Within(key), _) if worth(key, self.receiving) == Worth::Evidence => false,
+            (Target::Body | Target::WithinBody | Target::Field, _) => false,
+            (Target::Other, "set") | (Target::Cache, _) => return,
+            (Target::Attribute(_) | Target::Within(_) | Target::Other, _) => return self.unknown(statement, mark, notes),
         };
-        if is_claim {
-            let what = match (target, statement.path()) {
-                (Target::Attribute(key), _) => key.clone(),
-                (_, path) => path,
-            };
-            notes.note(mark, &self.processor.id, added(&what, self.pipeline));
-        }
+        let says = match into {
+            true => format!("`{function}` puts `{path}` into what the application sent (`{pipeline}`), which had no such member"),
+            false => format!("`{function}` puts more into `{path}` than the application sent (`{pipeline}`)"),
+        };
+        notes.found(Kind::EvidenceCut, mark, id, says, APART);
     }
 
     /// Something that writes over what is there.
@@ -206,11 +397,15 @@ impl On<'_, '_> {
                     not_over(key, &leaving),
                 )
             }
-            Target::Field | Target::Attributes => {
+            Target::Within(key) if worth(key, self.receiving) == Worth::Evidence => {
+                let says = format!("`{function}` writes over `{path}`{where_it_does}, whatever the application said (`{pipeline}`)");
+                (says, APART.to_owned())
+            }
+            Target::Field | Target::Body | Target::WithinBody | Target::Attributes => {
                 let says = format!("`{function}` writes over `{path}`{where_it_does}{all}, whatever the application said (`{pipeline}`)");
                 (says, APART.to_owned())
             }
-            Target::Attribute(_) | Target::Cache | Target::Other => return self.unknown(statement, mark, notes),
+            Target::Attribute(_) | Target::Within(_) | Target::Cache | Target::Other => return self.unknown(statement, mark, notes),
         };
         notes.found(Kind::EvidenceCut, mark, id, says, instead);
     }
@@ -338,6 +533,15 @@ service:
             (format!(" where ({PATH} == nil)"), ""),
             (format!(" where span.kind == 3 and ({PATH} == nil and IsMatch(span.name, \"a or b\"))"), ""),
             (format!(" where (span.kind == 3 or span.kind == 2)    and {PATH}  ==   nil"), ""),
+            (format!(" where not ({PATH} != nil)"), ""),
+            (format!(" where not {PATH} != nil"), ""),
+            (format!(" where not {PATH} == nil"), "found"),
+            (format!(" where not ({PATH} != nil and span.kind == 3)"), "found"),
+            (format!(" where not ({PATH} != nil or span.kind == 3)"), ""),
+            (format!(" where not (not ({PATH} == nil))"), ""),
+            (format!(" where nil == ({PATH})"), ""),
+            (format!(" where (({PATH})) == nil"), ""),
+            (format!(" where {PATH} == \"\""), "found"),
         ] {
             assert_eq!(word_for(&statement(&format!("{SET}{condition}"))), expected, "{condition}");
         }
@@ -479,7 +683,7 @@ service:
             (r#"set(log.observed_time, Now()) where true"#, "found"),
             (r#"set(scope.name, "x") where true"#, "found"),
             (r#"set(instrumentation_scope.name, "x") where true"#, "found"),
-            (r#"set(log.body, "x") where log.body == nil"#, ""),
+            (r#"set(log.body, "x") where log.body == nil"#, "noted"),
             (r#"set(span.name, "x") where span.name == """#, "noted"),
             (r#"set(log.severity_text, "x")"#, "unjudged"),
             (r#"set(span.attributes, span.cache["a"])"#, "found"),
@@ -511,5 +715,207 @@ service:
         ]);
         let told = statement(r#"set(span.attributes[Concat(["gen_ai", "x"], ".")], "hush")"#);
         assert!(!format!("{told:?}").contains("hush"), "{told:?}");
+    }
+
+    /// Scenario: what a function is given comes by name, in another order than that of the language. Guarantee: it is judged as if it came in its
+    /// order, and names that are not understood are told.
+    #[test]
+    fn named_arguments_come_in_any_order() {
+        all_are(&[
+            (r#"set(value=span.cache["x"], target=span.attributes["gen_ai.prompt"])"#, "found"),
+            (r#"set(value=span.attributes["http.client_ip"], target=span.attributes["gen_ai.input.messages"])"#, "found"),
+            (r#"set(value=span.attributes["http.client_ip"], target=span.name)"#, "found"),
+            (r#"set(value=span.name, target=span.cache["x"])"#, ""),
+            (r#"set(value="x", target = span.name) where span.name == nil"#, "noted"),
+            (r#"merge_maps(source=span.cache, target=span.attributes, strategy="upsert")"#, "found"),
+            (r#"merge_maps(strategy="insert", source=span.cache, target=span.attributes)"#, "noted"),
+            (r#"merge_maps(span.attributes, strategy="insert", source=span.cache)"#, "noted"),
+            (r#"merge_maps(source=span.attributes, target=span.cache, strategy="upsert")"#, ""),
+            (r#"delete_key(key="client.port", target=span.attributes)"#, ""),
+            (r#"delete_key(key="gen_ai.prompt", target=span.attributes)"#, "found"),
+            (r#"delete_matching_keys(pattern="^http\\.request\\.header\\..*", target=span.attributes)"#, ""),
+            (r#"keep_keys(keys=["a"], target=span.attributes)"#, "found"),
+            ("limit(priority_keys=[], limit=10, target=span.attributes)", "found"),
+            ("limit(priorityKeys=[], limit=10, target=span.cache)", ""),
+            (r#"replace_pattern(regex_pattern="a", replacement="b", target=span.name)"#, "found"),
+            (r#"append(values=["x"], target=span.attributes["gen_ai.request.stop_sequences"])"#, "found"),
+            // What the Collector refuses, or what nobody knows the meaning of.
+            (r#"set(span.cache["x"], target=span.name)"#, "unjudged"),
+            (r#"set(value="x", span.cache["x"])"#, "unjudged"),
+            (r#"set(worth="x", target=span.cache["x"])"#, "unjudged"),
+            (r#"set(target=span.cache["x"], target=span.name)"#, "unjudged"),
+            (r#"set(span.cache["x"], "x", "y")"#, "unjudged"),
+            ("mystery(source=span.cache, target=span.name)", "unjudged"),
+            ("mystery(span.cache)", "unjudged"),
+        ]);
+    }
+
+    /// What is withheld is an attribute of such a name: a member of the body, or of another attribute, is kept.
+    #[test]
+    fn a_member_of_content_is_none_that_is_withheld() {
+        all_are(&[
+            (r#"delete_key(log.attributes, "client.port")"#, ""),
+            (r#"delete_key(log.body, "client.port")"#, "found"),
+            (r#"delete_key(log.body, "client.port") where IsMap(log.body)"#, "found"),
+            (r#"delete_keys(log.body, ["client.port"])"#, "found"),
+            (r#"delete_key(log.body["request"], "client.port")"#, "found"),
+            (r#"delete_matching_keys(log.body, "^http\\.request\\.header\\..*")"#, "found"),
+            (r#"delete_key(span.attributes["gen_ai.input.messages"], "client.port")"#, "found"),
+            (r#"delete_key(log.cache["copy"], "x")"#, ""),
+        ]);
+    }
+
+    /// Scenario: statements that run only where the member is not there that they write, or where a log has no body or trace. Guarantee: what is
+    /// written into something that the application sent changes it; what is added to a record is noted as its word.
+    #[test]
+    fn what_is_put_into_content_changes_it() {
+        all_are(&[
+            (r#"set(log.body["decision"], "approved") where log.body["decision"] == nil"#, "found"),
+            (r#"set(log.body["reviewed"], true) where log.body == nil or log.body["reviewed"] == nil"#, "found"),
+            (
+                r#"set(log.attributes["gen_ai.output.messages"]["by"], "x") where log.attributes["gen_ai.output.messages"]["by"] == nil"#,
+                "found",
+            ),
+            (r#"set(span.attributes["gen_ai.output.messages"][0]["by"], "x")"#, "found"),
+            (r#"set(span.attributes["client.port"]["by"], "x")"#, ""),
+            (r#"set(span.attributes["team"]["by"], "x") where span.attributes["team"]["by"] == nil"#, "unjudged"),
+            (r#"merge_maps(log.body, log.cache, "insert")"#, "found"),
+            (r#"merge_maps(span.attributes["gen_ai.output.messages"], span.cache, "insert")"#, "found"),
+            (r#"set(log.body, "user approved") where log.body == nil"#, "noted"),
+            (r#"set(log.body, "user approved") where log.body == """#, "noted"),
+            (r#"set(log.body.string, "user approved") where log.body.string == """#, "noted"),
+            ("set(log.trace_id, TraceID(0x0102030405060708090a0b0c0d0e0f10)) where log.trace_id == nil", "noted"),
+            ("set(log.span_id, SpanID(0x0102030405060708)) where log.span_id == nil", "noted"),
+            (r#"set(log.event_name, "gen_ai.choice") where log.event_name == nil"#, "noted"),
+        ]);
+        let into = statement(r#"set(log.body["decision"], "approved") where log.body["decision"] == nil"#);
+        let found = into.findings.iter().find(|found| found.component == "transform").unwrap();
+        assert!(found.says.starts_with("`set` puts `log.body[\"decision\"]` into what the application sent"), "{found:?}");
+        assert!(!found.instead.contains("== nil`"), "{found:?}");
+    }
+
+    /// Scenario: what becomes of a request in which a statement fails, said, or left to Collectors that differ in it. Guarantee: a mistake says
+    /// whose Collectors it is one of, and what is a variable is not accused.
+    #[test]
+    fn whose_collector_refuses_is_said() {
+        let told = |mode: &str, group: &str| {
+            let group = format!("[{{{group}statements: ['set(span.cache[\"x\"], 1)']}}]");
+            let report = with(&format!("  transform: {{{mode}trace_statements: {group}}}\n"));
+            let says = report.findings.iter().find(|found| found.component == "transform").map(|found| found.says.clone());
+            (word_for(&report), says.unwrap_or_default())
+        };
+        const BEFORE: &str = "in a Collector before contrib 0.153, where no `error_mode` is written, refuses a whole request";
+        for (mode, group, expected, says) in [
+            ("", "", "found", BEFORE),
+            ("error_mode: '', ", "error_mode: '', ", "found", BEFORE),
+            ("error_mode: propagate, ", "", "found", "refuses a whole request where one statement fails (`traces`)"),
+            ("error_mode: ignore, ", "error_mode: propagate, ", "found", "refuses a whole request where one statement fails"),
+            ("error_mode: ignore, ", "", "", ""),
+            ("error_mode: Silent, ", "", "", ""),
+            ("error_mode: propagate, ", "error_mode: ignore, ", "", ""),
+            ("", "error_mode: ignore, ", "", ""),
+            ("error_mode: '${env:MODE}', ", "", "unjudged", ""),
+            ("error_mode: '${env:MODE:-ignore}', ", "", "", ""),
+        ] {
+            let (word, told) = told(mode, group);
+            assert!(word == expected && told.starts_with(says), "{mode} {group}: {word} {told}");
+        }
+    }
+
+    /// `set` with nothing changes nothing in a Collector of today, and may in one of tomorrow.
+    #[test]
+    fn to_set_nothing_is_not_accused() {
+        all_are(&[
+            ("set(span.name, nil)", "unjudged"),
+            (r#"set(span.attributes["gen_ai.prompt"], nil) where span.kind == 3"#, "unjudged"),
+            ("set(value=nil, target=span.name)", "unjudged"),
+            (r#"set(span.cache["x"], nil)"#, ""),
+            (r#"set(span.attributes["client.port"], nil)"#, ""),
+            (r#"set(span.name, "nil")"#, "found"),
+        ]);
+    }
+
+    /// `$$` is a dollar sign in every value, and a variable with a default stands for it.
+    #[test]
+    fn what_the_collector_replaces_is_replaced() {
+        all_are(&[
+            (r#"replace_pattern(span.attributes["gen_ai.prompt"], "a", "$${1}")"#, "found"),
+            (r#"replace_pattern(span.attributes["gen_ai.prompt"], "a", "$$1")"#, "found"),
+            (r#"replace_pattern(span.attributes["gen_ai.prompt"], "a", "$$${env:X}")"#, "unjudged"),
+            (r#"set(span.attributes["${env:KEY:-gen_ai.prompt}"], "x")"#, "found"),
+            (r#"set(span.attributes["${env:KEY}"], "x")"#, "unjudged"),
+        ]);
+        let group = |condition: &str| {
+            let statement = r#"set(span.attributes["gen_ai.prompt"], "x")"#;
+            let group = format!("      - conditions: [{}]\n        statements: [{}]\n", quoted(condition), quoted(statement));
+            word_for(&with(&format!("  transform:\n    error_mode: ignore\n    trace_statements:\n{group}")))
+        };
+        assert_eq!(group(r#"IsMatch(span.name, "a$${1}")"#), "found");
+        assert_eq!(group(r#"span.attributes["gen_ai.prompt"] == ${env:NIL:-nil}"#), "");
+        assert_eq!(group(r#"span.attributes["gen_ai.prompt"] == ${env:NIL}"#), "unjudged");
+    }
+
+    /// Of an action that is not known nothing is found, and it is told.
+    #[test]
+    fn an_action_with_a_variable_is_told_and_not_accused() {
+        let word = |action: &str| word_for(&with(&format!("  attributes: {{actions: [{{{action}}}]}}\n")));
+        for (action, expected) in [
+            (r#"key: "${env:KEY}", action: upsert, value: x"#, "unjudged"),
+            (r#"key: "app.${env:KEY}", action: upsert, value: x"#, "unjudged"),
+            (r#"key: user.id, action: "${env:ACT}", value: x"#, "unjudged"),
+            (r#"pattern: "^${env:KEY}", action: delete"#, "unjudged"),
+            (r#"key: team, action: "${env:ACT:-insert}", value: x"#, ""),
+            (r#"key: "${env:KEY:-team}", action: delete"#, "found"),
+            (r#"key: user.id, action: upsert, value: "${env:VALUE}""#, "found"),
+        ] {
+            assert_eq!(word(action), expected, "{action}");
+        }
+    }
+
+    /// Scenario: many pipelines have the same processors. Guarantee: each statement and action is told once, with some of its pipelines and how many
+    /// more.
+    #[test]
+    fn a_statement_that_many_pipelines_have_is_told_once() {
+        let told = |count: usize| {
+            let processors = "  transform: {error_mode: ignore, trace_statements: ['set(span.name, \"x\")', 'set(span.kind, 1)', 'x(span.name)']}\n  \
+                              attributes: {actions: [{key: user.id, action: delete}, {key: ai_audit.review.outcome, value: x, action: insert}]}\n";
+            let pipelines: String = (0..count)
+                .map(|n| {
+                    format!("    traces/{n}: {{receivers: [otlp], processors: [transform, attributes], exporters: [otlp_grpc/spanseal]}}\n")
+                })
+                .collect();
+            let text = TEXT.replace("processors: [change], ", "").replace("PROCESSOR", processors.trim_end());
+            let report = checked_with(&(text.trim_end().to_owned() + "\n" + &pipelines), &listening(14317, 14318));
+            let is_its = |component: &str| ["transform", "attributes"].contains(&component);
+            let findings: Vec<String> = report.findings.into_iter().filter(|f| is_its(&f.component)).map(|f| f.says).collect();
+            let unjudged: Vec<String> = report.unjudged.into_iter().filter(|r| is_its(&r.component)).map(|r| r.says).collect();
+            let notes: Vec<String> = report.notes.into_iter().filter(|r| is_its(&r.component)).map(|r| r.says).collect();
+            (findings, unjudged, notes)
+        };
+        for (count, named) in [
+            (1, "(`traces/0`)"),
+            (4, "(`traces/0`, `traces/1`, `traces/2`, `traces/3`)"),
+            (5, "(`traces/0`, `traces/1`, `traces/2`, `traces/3` and 1 more)"),
+            (100, "(`traces/0`, `traces/1`, `traces/2`, `traces/3` and 96 more)"),
+        ] {
+            let (findings, unjudged, notes) = told(count);
+            assert_eq!((findings.len(), unjudged.len(), notes.len()), (3, 1, 1), "{findings:?} {unjudged:?} {notes:?}");
+            assert!(findings.iter().chain(&unjudged).chain(&notes).all(|says| says.contains(named)), "{findings:?} {unjudged:?} {notes:?}");
+        }
+    }
+
+    /// The advice is a way out of the action that it is given for.
+    #[test]
+    fn insert_is_advised_where_it_is_a_way_out() {
+        let advice = |action: &str| {
+            let report = with(&format!("  attributes: {{actions: [{{key: user.id, action: {action}}}]}}\n"));
+            report.findings.iter().find(|found| found.component == "attributes").unwrap().instead.clone()
+        };
+        for action in ["upsert, value: x", "update, value: x"] {
+            assert!(advice(action).contains("`insert` changes nothing"), "{action}");
+        }
+        for action in ["delete", "hash", "extract, pattern: '^(?P<a>.*)$'", "convert, converted_type: string"] {
+            assert!(!advice(action).contains("`insert`"), "{action}: {}", advice(action));
+        }
     }
 }
