@@ -36,10 +36,10 @@ impl<'a> Value<'a> {
         // Nearly every value is one field of one piece.
         if let Some(bytes) = message.whole() {
             let mut fields = Fields::new(bytes);
-            if let Some(Ok(field)) = fields.next()
-                && fields.is_at_end()
-            {
-                return Ok(Value::Empty.then(field));
+            match fields.next() {
+                None => return Ok(Value::Empty),
+                Some(Ok(field)) if fields.is_at_end() => return Ok(Value::Empty.then(field)),
+                _ => {}
             }
         }
         Value::read_fields(message)
@@ -47,7 +47,12 @@ impl<'a> Value<'a> {
 
     #[cold]
     fn read_fields(message: &Message<'a>) -> Result<Self, Malformed> {
-        message.fields().try_fold(Value::Empty, |value, field| Ok(value.then(field?)))
+        let then = |value: Self, field: Result<Field<'a>, Malformed>| Ok(value.then(field?));
+        match message.whole() {
+            // An array may have millions of these.
+            Some(bytes) => Fields::new(bytes).try_fold(Value::Empty, then),
+            None => message.fields().try_fold(Value::Empty, then),
+        }
     }
 
     /// What a further field of the message makes of this.
