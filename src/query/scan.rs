@@ -94,7 +94,7 @@ pub struct Part {
 /// What to do with records that were sealed more than once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Copies {
-    /// One answer, the earliest; for readers.
+    /// One answer where the lines are equal, the earliest, with the others ([`Hit::copies`]); for readers.
     #[default]
     Collapsed,
     /// Each, in the order of the seals: each has its own content in the vault, its own place and its own receipt. For who erases, proves or
@@ -385,7 +385,7 @@ impl Run<'_> {
                     held += line.len();
                     let place =
                         Place { log: self.log.name().to_owned(), seal: Arc::clone(&seal), segment: Arc::clone(&segment), leaf_index };
-                    found.push(Hit { line, record, place, copies: 0, standing: Standing::Single });
+                    found.push(Hit { line, record, place, copies: Vec::new(), standing: Standing::Single });
                 }
                 if held > ANSWER_BYTES_MAX.min(self.memory()) || one.full {
                     let what = "the answer grew beyond 256 MiB and stops here; narrow it with --from and --to, or set --limit".to_owned();
