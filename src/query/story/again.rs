@@ -77,25 +77,29 @@ pub(super) fn behind_seal(hit: &Hit) -> String {
     words
 }
 
+/// What one sender sent of what another had sent: the records' numbers, and where they were sealed again.
+#[derive(Default)]
+struct Resent<'h> {
+    records: BTreeSet<usize>,
+    copies: Vec<&'h Again>,
+}
+
 /// Records that others sent, too.
 pub(super) fn from_others(known: &[&Hit]) -> Vec<Item> {
-    let mut by_sender: BTreeMap<Option<(&str, &str)>, (BTreeSet<usize>, Vec<&Again>)> = BTreeMap::new();
+    let mut by_sender: BTreeMap<Option<(&str, &str)>, Resent<'_>> = BTreeMap::new();
     for (number, hit) in (1..).zip(known) {
         for again in hit.from_others() {
-            let (records, copies) = by_sender.entry(again.hit.sender()).or_default();
-            records.insert(number);
-            copies.push(again);
+            let resent = by_sender.entry(again.hit.sender()).or_default();
+            resent.records.insert(number);
+            resent.copies.push(again);
         }
     }
-    let one = |(sender, (records, copies)): (Option<(&str, &str)>, (BTreeSet<usize>, Vec<&Again>))| {
+    let one = |(sender, Resent { records, copies }): (Option<(&str, &str)>, Resent<'_>)| {
         let who = sender.map_or_else(|| "a sender that did not have to identify itself".to_owned(), |(method, id)| named(method, id));
         let verb = if records.len() == 1 { "was" } else { "were" };
-        // As one of all, never "all records": what is said here is of the later sendings.
-        Item::Point(format!(
-            "{} {verb} sent by another sender as well, {who}, and sealed again in {};",
-            numbers(&records, 0),
-            sealed_among(&copies)
-        ))
+        // Named one by one, never as "all records": what is said here is of the later sendings.
+        let (records, seals) = (numbers(&records, 0), sealed_among(&copies));
+        Item::Point(format!("{records} {verb} sent by another sender as well, {who}, and sealed again in {seals};"))
     };
     by_sender.into_iter().map(one).collect()
 }
