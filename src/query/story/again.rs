@@ -1,5 +1,5 @@
-//! What was sealed more than once under equal lines: where, and whether it then said the same, which the lines do not show of what lies in a
-//! vault.
+//! What was sealed more than once under equal lines: where, and whether it then said the same, which the lines do not show of what lies
+//! in a vault.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -116,8 +116,8 @@ mod tests {
         items.into_iter().map(|item| if let Item::Point(text) = item { text } else { panic!("{item:?}") }).collect()
     }
 
-    /// Scenario: a line whose content is in the vault comes again from its sender, from another one and from a nameless one. Guarantee: each
-    /// seal and each sender is named, and it is called the same only where somebody has looked.
+    /// Scenario: a line whose content is in the vault comes again from its sender, from another one and from a nameless one. Guarantee:
+    /// each seal and each sender is named, and it is called the same only where somebody has looked.
     #[test]
     fn an_equal_line_is_not_called_the_same() {
         let salted =
