@@ -21,6 +21,7 @@ mod clouds;
 mod collector;
 mod command_line;
 mod content_apart;
+mod copies;
 mod cosigned;
 mod corpus_replay;
 mod crash;

@@ -11,6 +11,7 @@
 //! is a figure, `spanseal_receipts_requests_total`, and `api.auth` and the listener say who may ask. The same is read, without a word to
 //! anybody, by whoever may read the store.
 
+use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ use crate::config::{parse_duration, show_duration};
 use crate::metrics::{Asked, ReceiptsFigures, ReceiptsOutcome};
 use crate::query::filter::Filter;
 use crate::query::log::{KeySource, LogReader, TrustedKey};
-use crate::query::scan::{Part, Request, scan};
+use crate::query::scan::{Copies, Part, Request, scan};
 use crate::query::{Hit, Problem};
 use crate::tlog::note::VerifierKey;
 use crate::worm::{ReadError, WormStore};
@@ -36,7 +37,7 @@ use crate::worm::{ReadError, WormStore};
 const WITHIN: Duration = Duration::from_secs(900);
 /// Longest time that may be asked for: a longer search is the command's, which does not hold a request open.
 const WITHIN_MAX: Duration = Duration::from_secs(24 * 3600);
-/// Records that are named: a trace with more is answered with the newest, and the answer says that it is not whole.
+/// Records that are named, each wherever it was sealed: a trace with more is answered with the newest, and the answer says that it is not whole.
 const RECORDS_MAX: usize = 1000;
 /// Memory of a search: it is made by the process that receives, and a trace may have records of a megabyte each.
 const SEARCH_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -72,7 +73,8 @@ struct Found {
     /// What to ask where nothing was found, and everything could be looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'static str>,
-    /// How whoever has the configuration makes a proof of a record.
+    /// How whoever has the configuration makes a proof of a record; of all of them where one was sealed more than once, since the proof of a
+    /// record by its id is of the earliest.
     #[serde(skip_serializing_if = "Option::is_none")]
     prove: Option<String>,
 }
@@ -227,7 +229,9 @@ impl Receipts {
             let part = Some(Part { log: self.log.clone(), since: first });
             let filter = Filter { trace_id: Some(trace_id.to_owned()), ..Filter::default() };
             let (limit, memory) = (Some(RECORDS_MAX), Some(SEARCH_BYTES_MAX));
-            let request = Request { filter, limit, memory, trusted: trusted.clone(), part, ..Request::default() };
+            // Whoever sent what was sealed again has a receipt of that seal.
+            let copies = Copies::Each;
+            let request = Request { filter, limit, memory, copies, trusted: trusted.clone(), part, ..Request::default() };
             let answer = scan(&self.store, &request, &ProgressBar::hidden()).await?;
             let last = answer.logs.first().map_or(log.size(), |log| log.size()).checked_sub(1);
             Ok((answer, last.filter(|last| *last >= first).map(|last| (first, last))))
@@ -252,7 +256,10 @@ impl Receipts {
                 "nothing of it was sealed in the time that was searched: ask again when it is, or look further back with ?within=24h, or everywhere with \
                  `spanseal query --trace-id`",
             ),
-            prove: records.first().map(|record| format!("spanseal prove {}", record.id)),
+            prove: records.first().map(|record| match records.iter().map(|record| &record.id).collect::<HashSet<_>>().len() {
+                ids if ids < records.len() => format!("spanseal prove --trace-id {trace_id}"),
+                _ => format!("spanseal prove {}", record.id),
+            }),
             records,
             problems,
         })
@@ -359,6 +366,29 @@ mod tests {
         // Nor is anything said of what was sealed where not all could be looked at.
         let found = of.find(nobody, WITHIN).await.unwrap();
         assert_eq!((found.records.len(), found.problems.len(), found.hint), (0, 1, None), "{found:?}");
+    }
+
+    /// Scenario: a record is sealed again, more often than is named, under lines that are equal. Guarantee: each sealing is named with its own
+    /// receipt, the newest of them where they are too many, and then that is said.
+    #[tokio::test]
+    async fn every_sealing_has_its_receipt() {
+        let mut log = TestLog::new(TestLog::store(), "log").await;
+        let salted = |n: usize| {
+            let content = format!(r#"{{"id":"a","input":{{"captured":"vault","commitment":"salted-sha256:{n:064x}"}},"#);
+            line("a", TRACE).replacen("{\"id\":\"a\",", &content, 1)
+        };
+        log.seal(&[&salted(0)]).await;
+        log.seal(&[&salted(1)]).await;
+        let of = receipts(&log, SEALED + 9);
+        of.opened(log.vkey());
+        let found = of.find(TRACE, WITHIN).await.unwrap();
+        let seals: Vec<_> = found.records.iter().map(|record| (record.seal, record.receipt.split(':').next().unwrap())).collect();
+        assert_eq!((seals, found.problems.len()), (vec![(0, "0"), (1, "1")], 0), "{found:?}");
+        assert_eq!(found.prove.as_deref(), Some(format!("spanseal prove --trace-id {TRACE}").as_str()));
+        let many: Vec<String> = (2..=RECORDS_MAX).map(salted).collect();
+        log.seal(&many.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        let found = of.find(TRACE, WITHIN).await.unwrap();
+        assert_eq!((found.records.len(), found.records[0].seal, found.problems.len()), (RECORDS_MAX, 1, 1), "{:?}", found.problems);
     }
 
     /// Each question is counted once, by what came of it, and answered with the status that says whether asking again helps.

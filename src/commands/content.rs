@@ -7,15 +7,17 @@ use std::sync::Arc;
 use super::{output, read};
 use crate::clock::{Clock, SystemClock, UnixSeconds};
 use crate::config::Config;
-use crate::query::Hit;
+use crate::query::collapse::{Contents, divide, same_content};
 use crate::query::filter::{Filter, persons_of};
 use crate::query::log::TrustedKey;
 use crate::query::opening::{Erasure, Erasures, Gone, Held, Opened, Reasons, held, open};
 use crate::query::scan::Request;
 use crate::query::story::{Item, Section, Story, clean, erased as erased_in_words, list, member_in_words, sentence};
+use crate::query::{Again, Hit, Sameness, Standing, print};
 use crate::record::RecordId;
 use crate::record::canonical::Json;
 use crate::record::content::referred;
+use crate::tlog::Hash;
 use crate::vault::{Entry, Intent, State, VaultError, Vaults};
 use crate::worm::WormStore;
 
@@ -25,6 +27,8 @@ pub(super) struct Said {
     /// Its dotted path in the record.
     pub(super) member: String,
     pub(super) what: What,
+    /// The later seal of which it is, where the record was sealed again and nothing shows that it said the same before. `None`: of the record.
+    pub(super) again: Option<u64>,
 }
 
 /// What can be shown of it.
@@ -56,6 +60,111 @@ impl What {
             What::Elsewhere(reference) => Some(elsewhere(reference)),
         }
     }
+}
+
+/// Records and what they say, as far as it could be brought back.
+#[derive(Debug)]
+pub(super) struct Compared {
+    /// In order of time. Those sealed more than once under equal lines that do not say the same stand apart, and contradict each other.
+    pub(super) hits: Vec<Hit>,
+    /// What each says.
+    pub(super) said: Vec<Vec<Said>>,
+    /// Whether each is there or explained.
+    pub(super) complete: bool,
+}
+
+/// The content of all these records, and of what was sealed again under lines that do not show whether it was the same, compared.
+pub(super) async fn compare(
+    config: &Config,
+    store: &Arc<dyn WormStore>,
+    hits: Vec<Hit>,
+    trusted: &[TrustedKey],
+) -> anyhow::Result<Compared> {
+    let mut each = Vec::with_capacity(hits.len());
+    let mut many = Vec::with_capacity(hits.len());
+    for mut hit in hits {
+        let (unread, shown): (Vec<Again>, Vec<Again>) = hit.copies.into_iter().partition(|again| again.sameness == Sameness::Unread);
+        hit.copies = shown;
+        many.push(unread.len() + 1);
+        let places = [&hit].into_iter().chain(unread.iter().map(|again| &again.hit)).map(|hit| &hit.place);
+        let seals: HashSet<(&str, u64)> = places.map(|place| (place.log.as_str(), place.seal.statement.index)).collect();
+        // Where they share a seal, the vault has several under one id there, and what does not fit one may be another's.
+        let standing = if seals.len() > unread.len() { hit.standing } else { Standing::Conflict };
+        let own = hit.standing;
+        each.push((Hit { standing, ..hit }, own));
+        each.extend(unread.into_iter().map(|again| (Hit { standing, ..again.hit }, own)));
+    }
+    let (each, standings): (Vec<Hit>, Vec<Standing>) = each.into_iter().unzip();
+    let (said, complete) = bring_back(config, store, &each, trusted).await?;
+    let mut all = each.into_iter().zip(said).zip(standings);
+    let mut told = Vec::with_capacity(many.len());
+    for many in many {
+        told.extend(settled(all.by_ref().take(many).map(|((hit, said), standing)| (Hit { standing, ..hit }, said)).collect()));
+    }
+    // A record of which nobody says when it happened stands at its receipt.
+    told.sort_by_cached_key(|(hit, _)| hit.time());
+    let (hits, said) = told.into_iter().unzip();
+    Ok(Compared { hits, said, complete })
+}
+
+/// What was sealed more than once under equal lines, in order of its seals, each with what it says: told once, or apart where it differs.
+fn settled(each: Vec<(Hit, Vec<Said>)>) -> Vec<(Hit, Vec<Said>)> {
+    let read: Vec<Contents> = each.iter().map(|(_, said)| contents_of(said)).collect();
+    let groups = divide(&read);
+    let is_conflict = groups.len() > 1;
+    let mut each: Vec<Option<(Hit, Vec<Said>)>> = each.into_iter().map(Some).collect();
+    let mut told = Vec::with_capacity(groups.len());
+    for group in groups {
+        let mut of_group = group.into_iter().filter_map(|at| Some((read.get(at)?, each.get_mut(at)?.take()?)));
+        let Some((first, (mut hit, mut says))) = of_group.next() else { continue };
+        for (contents, (again, said)) in of_group {
+            let sameness = match same_content(first, contents) {
+                Some(_) => Sameness::Read,
+                None => Sameness::Untold(untold(&says, &said)),
+            };
+            let seal = again.place.seal.statement.index;
+            if sameness != Sameness::Read {
+                // Nothing that was brought back is left out because it could not be compared.
+                let new: Vec<Said> =
+                    said.into_iter().filter(|one| is_new(one, &says)).map(|one| Said { again: Some(seal), ..one }).collect();
+                says.extend(new);
+            }
+            hit.copies.push(Again { hit: again, sameness });
+        }
+        hit.copies.sort_by(|a, b| a.hit.place.order().cmp(&b.hit.place.order()));
+        if is_conflict {
+            hit.standing = Standing::Conflict;
+        }
+        told.push((hit, says));
+    }
+    told
+}
+
+/// What was read of a record's content, to be compared.
+fn contents_of(said: &[Said]) -> Contents {
+    let of_vault = said.iter().filter(|said| !matches!(said.what, What::Elsewhere(_)));
+    let digest = |what: &What| match what {
+        What::Content(entry) => Some(Hash::of(&entry.content)),
+        _ => None,
+    };
+    of_vault.map(|said| (said.member.clone(), digest(&said.what))).collect()
+}
+
+/// Whether it is content that is not among these.
+fn is_new(one: &Said, among: &[Said]) -> bool {
+    let What::Content(entry) = &one.what else { return false };
+    let is_it = |other: &Said| matches!(&other.what, What::Content(known) if known.content == entry.content);
+    !among.iter().any(|other| other.member == one.member && is_it(other))
+}
+
+/// Why two that were sealed under equal lines could not be compared.
+fn untold(first: &[Said], again: &[Said]) -> String {
+    let of = |said: &[Said], when: &str| {
+        let why = said.iter().filter(|said| said.again.is_none() && !matches!(said.what, What::Elsewhere(_)));
+        why.filter_map(|said| said.what.why_not()).next().map(|why| format!("of {when}, part of what was said is not there ({why})"))
+    };
+    let why = of(first, "the first").or_else(|| of(again, "the later one"));
+    why.unwrap_or_else(|| "their contents have other names".to_owned())
 }
 
 /// The content of all these records, in their order, and whether each is there or explained.
@@ -117,11 +226,11 @@ pub(super) async fn bring_back(
                 Opened::Unasked(why) => What::Problem(why),
             };
             complete &= !matches!(what, What::Problem(_) | What::Undone(_) | What::UnderWay(_) | What::Gone(Gone::Unexplained));
-            Said { member: held.member, what }
+            Said { member: held.member, what, again: None }
         });
         let mut of_hit: Vec<Said> = of_hit.collect();
         let named = referred(&hit.record).into_iter().filter(|named| !named.is_fetched);
-        of_hit.extend(named.map(|named| Said { member: named.member, what: What::Elsewhere(named.reference) }));
+        of_hit.extend(named.map(|named| Said { member: named.member, what: What::Elsewhere(named.reference), again: None }));
         said.push(of_hit);
     }
     Ok((said, complete))
@@ -260,13 +369,14 @@ pub(super) fn section(hits: &[Hit], said: &[Vec<Said>]) -> Section {
     let known = hits.iter().zip(said).filter(|(hit, _)| hit.is_known());
     for (number, (hit, of_hit)) in (1..).zip(known) {
         let named = referred(&hit.record);
-        for Said { member, what } in of_hit {
+        for Said { member, what, again } in of_hit {
+            let again = again.map_or_else(String::new, |seal| format!(", as it was sealed again in seal {seal}"));
             let why = match what {
                 What::Content(entry) => {
                     let words = member_in_words(member, Some(entry.scheme.as_str()));
                     let from = named.iter().find(|named| named.is_fetched && named.member == *member);
                     let from = from.map_or_else(String::new, |from| format!(", as it was fetched from {}", clean(&from.reference)));
-                    items.push(Item::Text(format!("Record {number}, {words}{from}:")));
+                    items.push(Item::Text(format!("Record {number}, {words}{from}{again}:")));
                     let text = String::from_utf8_lossy(&entry.content);
                     items.extend(text.lines().map(|line| Item::Verbatim(clean(line))));
                     continue;
@@ -300,9 +410,12 @@ pub(super) fn section(hits: &[Hit], said: &[Vec<Said>]) -> Section {
 
 /// For `query`: the `content` of each record.
 pub(super) fn json(said: &[Vec<Said>]) -> Vec<Json> {
-    let one = |Said { member, what }: &Said| {
+    let one = |Said { member, what, again }: &Said| {
         let mut members = vec![("member".to_owned(), Json::string(member))];
         let mut add = |name: &str, value: Json| members.push((name.to_owned(), value));
+        if let Some(seal) = again {
+            add("seal", print::number(*seal));
+        }
         match what {
             What::Content(entry) => {
                 add("state", Json::string("checked"));

@@ -16,6 +16,7 @@ use crate::query::Hit;
 use crate::query::filter::Filter;
 use crate::query::log::{LogReader, TrustedKey};
 use crate::query::scan::{Answer, Part, Request};
+use crate::query::story::{clean, sealed_in};
 use crate::record::canonical::Json;
 use crate::tlog::note::VerifierKey;
 use crate::verify::{self, Checked, Made, Opening, Others, Proof, RecordAt, Wanted};
@@ -126,6 +127,17 @@ pub(super) async fn find(
         let many = answer.hits.len();
         output::tell(&format!("{many} records with this id say different things; this proves the earliest. See `spanseal show {id}`."));
     }
+    if let Some(hit) = answer.hits.first().filter(|hit| !hit.copies.is_empty()) {
+        let said = if hit.same_content().is_some() {
+            ""
+        } else {
+            ", under a line that is equal, which does not show whether what lies in the vault was; `spanseal show --content` compares it"
+        };
+        let trace = hit
+            .text("trace.trace_id")
+            .map_or_else(String::new, |trace| format!(" `spanseal prove --trace-id {}` proves each.", clean(trace)));
+        output::tell(&format!("this proves the earliest of this record; it was sealed again in {}{said}.{trace}", sealed_in(&hit.copies)));
+    }
     Ok(answer)
 }
 
@@ -156,15 +168,17 @@ pub(super) fn none(id: &str) -> String {
 
 /// What a proof was asked to open and cannot.
 fn tell_unopened(said: &[Vec<Said>]) {
-    for Said { member, what } in said.iter().flatten() {
+    for Said { member, what, .. } in said.iter().flatten() {
         if let Some(why) = what.why_not() {
             output::tell(&format!("`{member}` is not opened: {why}"));
         }
     }
 }
 
-/// What opens the content of a record, as a bundle names it: `retrieval.documents.2.content`.
+/// What opens the content of a record, as a bundle names it: `retrieval.documents.2.content`. What was said under another seal opens that
+/// one's commitments alone.
 fn openings(said: &[Said]) -> Vec<Opening> {
+    let own = said.iter().filter(|said| said.again.is_none());
     let open = |said: &Said| match &said.what {
         What::Content(entry) => Some(Opening {
             member: said.member.replace('[', ".").replace(']', ""),
@@ -174,7 +188,7 @@ fn openings(said: &[Said]) -> Vec<Opening> {
         }),
         _ => None,
     };
-    said.iter().filter_map(open).collect()
+    own.filter_map(open).collect()
 }
 
 /// The witnesses of the configuration: whoever checks the bundle decides whom to trust, and these are the likely ones.

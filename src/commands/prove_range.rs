@@ -63,7 +63,7 @@ async fn between(store: &Arc<dyn WormStore>, (from, to): (&str, &str), args: &Pr
         (None, false) => Show::These(Vec::new()),
         (Some(trace), false) => {
             let part = Some(Part { log: first.log.clone(), since: ends.0.seal });
-            let of = Request { part, copies: Copies::Each, ..trace_of(trace, trusted.clone()) };
+            let of = Request { part, ..trace_of(trace, trusted.clone()) };
             let answer = read::search_again(store, &of, &mut told).await?;
             incomplete = unsearched(&answer);
             let places = answer.hits.iter().map(|hit| end(&hit.place)).filter(|place| is_within(&ends, place));
@@ -102,9 +102,10 @@ fn unsearched(answer: &Answer) -> Option<String> {
     (many > 0).then(|| format!("{many} part(s) of the store could not be read when the records were searched"))
 }
 
+/// Each record of it wherever it was sealed: a proof of the first says nothing of a later one, which may have said something else.
 fn trace_of(trace: &str, trusted: Vec<TrustedKey>) -> Request {
     let filter = Filter { trace_id: Some(trace.trim().to_ascii_lowercase()), ..Filter::default() };
-    Request { filter, trusted, ..Request::default() }
+    Request { filter, trusted, copies: Copies::Each, ..Request::default() }
 }
 
 fn end(place: &Place) -> End {

@@ -29,9 +29,10 @@ pub async fn run(args: QueryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     read::settle(config, &store, (&names, &request), &mut answer).await?;
     let mut complete = answer.problems.is_empty();
     let said = if args.content {
-        let (said, all) = content::bring_back(config, &store, &answer.hits, &request.trusted).await?;
-        complete &= all;
-        Some(said)
+        let compared = content::compare(config, &store, std::mem::take(&mut answer.hits), &request.trusted).await?;
+        complete &= compared.complete;
+        answer.hits = compared.hits;
+        Some(compared.said)
     } else {
         None
     };
@@ -56,6 +57,7 @@ pub async fn run(args: QueryArgs, config: &Config) -> anyhow::Result<ExitCode> {
     if answer.hits.is_empty() && !args.select.as_sent && asked.iter().any(|asked| is_stored_form(asked)) {
         output::tell(read::TAKEN_AS_STORED);
     }
+    print::sealed_again(&answer.hits).iter().for_each(|note| output::tell(note));
     summary(&answer, args.format);
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }

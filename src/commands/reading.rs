@@ -18,9 +18,9 @@ use crate::access::{Read, Wish};
 use crate::api::Act;
 use crate::cli::{QueryArgs, ReadingArgs};
 use crate::config::Config;
-use crate::query::Hit;
 use crate::query::filter::{Filter, persons_of};
 use crate::query::story::clean;
+use crate::query::{Again, Hit, Sameness};
 use crate::record::RecordId;
 use crate::serve::Promise;
 use crate::vault::parse_pseudonym;
@@ -57,11 +57,19 @@ impl Shown {
     /// What these records say is shown, as far as it is there.
     pub(super) fn says(&mut self, hits: &[Hit], said: &[Vec<Said>]) {
         let shown = hits.iter().zip(said).filter(|(_, said)| said.iter().any(|said| matches!(said.what, What::Content(_))));
-        for hit in shown.map(|(hit, _)| hit) {
-            let id = hit.text("id").and_then(RecordId::parse);
-            self.places.extend(id.map(|id| (hit.place.log.clone(), hit.place.seal.statement.index, id)));
+        for (hit, said) in shown {
+            let is_shown = |of: Option<u64>| said.iter().any(|said| said.again == of && matches!(said.what, What::Content(_)));
+            let own = is_shown(None).then_some(&hit.place);
+            // That it said the same when it was sealed again is shown, too.
+            let of_copy = |again: &&Again| again.sameness == Sameness::Read || is_shown(Some(again.hit.place.seal.statement.index));
+            let copies = hit.copies.iter().filter(of_copy).map(|again| &again.hit.place);
+            if let Some(id) = hit.text("id").and_then(RecordId::parse) {
+                let places = own.into_iter().chain(copies);
+                self.places.extend(places.map(|place| (place.log.clone(), place.seal.statement.index, id)));
+            }
             self.said.extend(id_of(hit));
             self.meets(hit);
+            hit.copies.iter().filter(of_copy).for_each(|again| self.meets(&again.hit));
         }
     }
 

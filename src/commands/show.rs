@@ -16,6 +16,7 @@ use crate::query::opening::{Erasures, is_apart};
 use crate::query::person::Names;
 use crate::query::scan::{Answer, Request};
 use crate::query::story::{Kept, OnRecord, Trust, kept, tell, whole};
+use crate::query::{Hit, print};
 use crate::record::canonical::Json;
 use crate::worm::WormStore;
 
@@ -25,13 +26,21 @@ pub async fn run(args: ShowArgs, config: &Config, global: &Global) -> anyhow::Re
     let mut request =
         Request { trusted: read::trusted(&args.keys, config), committed: read::known_end(&args.keys, config), ..Request::default() };
     let asked = normal(&args.id);
-    let answer = related(&store, &mut request, &asked, &names(config, store.as_ref()).await).await?;
+    let mut answer = related(&store, &mut request, &asked, &names(config, store.as_ref()).await).await?;
     let mut complete = answer.problems.is_empty();
     if answer.hits.is_empty() {
         let nothing = || format!("Nothing is recorded under the trace, record or decision id `{}`.", args.id);
         output::tell(&answer.may_be_elsewhere().unwrap_or_else(nothing));
         return Ok(ExitCode::from(if complete { 1 } else { 2 }));
     }
+    // Before anything is told: contents that differ make records that contradict each other.
+    let said = if args.content {
+        let compared = content::compare(config, &store, std::mem::take(&mut answer.hits), &request.trusted).await?;
+        answer.hits = compared.hits;
+        Some((compared.said, compared.complete))
+    } else {
+        None
+    };
     let (erasures, all) =
         if is_apart(&answer.hits) { read::erasures(&store, &request.trusted).await? } else { (Erasures::default(), true) };
     complete &= all;
@@ -52,8 +61,7 @@ pub async fn run(args: ShowArgs, config: &Config, global: &Global) -> anyhow::Re
         complete &= found.complete;
         shown.names(&answer.hits, found.named);
     }
-    if args.content {
-        let (said, all) = content::bring_back(config, &store, &answer.hits, &request.trusted).await?;
+    if let Some((said, all)) = said {
         story.insert(content::section(&answer.hits, &said));
         shown.says(&answer.hits, &said);
         if !all {
@@ -66,6 +74,8 @@ pub async fn run(args: ShowArgs, config: &Config, global: &Global) -> anyhow::Re
         let mut json = story.to_json();
         if let Json::Object(members) = &mut json {
             members.push(("kept".to_owned(), kept.json));
+            let copies = answer.hits.iter().filter(|hit| !hit.copies.is_empty()).map(copies_of);
+            members.push(("copies".to_owned(), Json::Array(copies.collect())));
         }
         // Reasons are told as they stand in records.
         output::answer_json(&format!("{}\n", json.to_jcs_string()))?;
@@ -73,6 +83,19 @@ pub async fn run(args: ShowArgs, config: &Config, global: &Global) -> anyhow::Re
         output::answer(&story.to_text(read::width().unwrap_or(90)))?;
     }
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+/// Where a record was sealed again, for whoever reads a story by machine.
+fn copies_of(hit: &Hit) -> Json {
+    let record = hit.text("id").map_or(Json::Null, Json::string);
+    let own = Json::object([("record", record), ("seal", print::number(hit.place.seal.statement.index))]);
+    match (own, print::copies(hit)) {
+        (Json::Object(mut members), Json::Object(copies)) => {
+            members.extend(copies);
+            Json::Object(members)
+        }
+        (own, _) => own,
+    }
 }
 
 /// What holds and extensions on record keep of these records, and whether that is known of all of them.

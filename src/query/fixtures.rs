@@ -26,7 +26,7 @@ pub(crate) fn hit(seal: u64, line: &str) -> Hit {
     let entry = statement.entry();
     let seal = SealFile { entry, statement, checkpoint: String::new(), frontier: Default::default() };
     let place = Place { log: "log".to_owned(), seal: Arc::new(seal), segment: Arc::new(segment), leaf_index: 0 };
-    Hit { line: Bytes::copy_from_slice(line.as_bytes()), record, place, copies: 0, standing: Standing::Single }
+    Hit { line: Bytes::copy_from_slice(line.as_bytes()), record, place, copies: Vec::new(), standing: Standing::Single }
 }
 
 fn statement(origin: &str, index: u64, previous: Option<LeafHash>) -> Statement {

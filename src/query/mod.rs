@@ -3,7 +3,7 @@
 //! [`log`] reads the seals of a log and decides by `tlog::truth` which versions are the log; [`scan`] walks them newest first, opens
 //! only segments that may hold an answer, and checks each against the SHA-256 that its seal signed; [`select`] finds whole segments that hold
 //! one; [`filter`] says what is looked for;
-//! [`collapse`] makes one record of what was sealed twice; [`mod@print`] writes answers for people and machines; [`story`] tells a decision
+//! [`collapse`] tells once what was sealed twice, and apart what was not the same; [`mod@print`] writes answers for people and machines; [`story`] tells a decision
 //! in plain words; [`opening`] brings back from the vault what was said.
 //!
 //! Two promises. Nothing unread is passed over: what could not be read or compared is a [`Problem`], and an answer with problems is
@@ -86,6 +86,39 @@ pub enum Standing {
     Conflict,
 }
 
+/// Whether a record that was sealed again said the same then. The lines are equal; what they keep in a vault they commit to under a new salt
+/// each time, so they do not show whether that is equal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sameness {
+    /// It did: nothing of it is in a vault, or the commitments are the same.
+    Line,
+    /// It did: the contents were read and compared.
+    Read,
+    /// Nobody has compared the contents.
+    Unread,
+    /// They were to be compared, and could not be, in words.
+    Untold(String),
+}
+
+/// What was sealed again under the id of a record and a line equal to its own.
+#[derive(Clone, Debug)]
+pub struct Again {
+    /// It. Nothing is collapsed into this one.
+    pub hit: Hit,
+    /// Whether it is a copy.
+    pub sameness: Sameness,
+}
+
+impl Again {
+    /// Whether it said the same. `None`: that is not known.
+    pub fn same_content(&self) -> Option<bool> {
+        match self.sameness {
+            Sameness::Line | Sameness::Read => Some(true),
+            Sameness::Unread | Sameness::Untold(_) => None,
+        }
+    }
+}
+
 /// One record that was found. `Debug` shows where it stands, never what it says.
 #[derive(Clone)]
 pub struct Hit {
@@ -93,10 +126,10 @@ pub struct Hit {
     pub line: Bytes,
     /// The line, read.
     pub record: Json,
-    /// Where it stands: of equal copies, the earliest.
+    /// Where it stands: of what was sealed more than once, the earliest.
     pub place: Place,
-    /// How many equal copies stand in later seals or other logs.
-    pub copies: u64,
+    /// What stands under its id and an equal line in later seals or other logs, in order.
+    pub copies: Vec<Again>,
     /// Alone under its id, or contradicted.
     pub standing: Standing,
 }
@@ -112,6 +145,22 @@ impl Hit {
         is_known(&self.record)
     }
 
+    /// How its sender showed who it is, and as whom. `None`: it did not have to.
+    pub fn sender(&self) -> Option<(&str, &str)> {
+        let method = self.text("source.peer.method").filter(|method| *method != "none")?;
+        Some((method, self.text("source.peer.id").unwrap_or_default()))
+    }
+
+    /// Whether what was sealed again said the same. `None`: of some of it that is not known.
+    pub fn same_content(&self) -> Option<bool> {
+        self.copies.iter().all(|again| again.same_content() == Some(true)).then_some(true)
+    }
+
+    /// What was sealed again from another sender than this record.
+    pub fn from_others(&self) -> impl Iterator<Item = &Again> {
+        self.copies.iter().filter(|again| again.hit.sender() != self.sender())
+    }
+
     /// The time that ranges and order go by: [`time_of`].
     pub fn time(&self) -> Option<UnixNanos> {
         time_of(&self.record)
@@ -120,7 +169,7 @@ impl Hit {
 
 impl fmt::Debug for Hit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hit").field("place", &self.place).field("copies", &self.copies).field("standing", &self.standing).finish()
+        f.debug_struct("Hit").field("place", &self.place).field("copies", &self.copies.len()).field("standing", &self.standing).finish()
     }
 }
 

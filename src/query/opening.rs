@@ -6,8 +6,8 @@
 use std::collections::hash_map::Entry as Slot;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::Hit;
 use super::filter::persons_of;
+use super::{Again, Hit, Standing};
 use crate::clock::UnixSeconds;
 use crate::record::RecordId;
 use crate::record::canonical::Json;
@@ -67,13 +67,20 @@ pub async fn open(vaults: &Vaults, hit: &Hit) -> (Vec<(Held, Opened)>, Vec<Strin
             let opened = match fitting {
                 Some(entry) => Opened::Content(entry.clone()),
                 // Another record of this id may have its own there.
-                None if any && hit.standing == super::Standing::Single => Opened::Other,
+                None if any && is_alone(hit) => Opened::Other,
                 None => problems.first().map_or(Opened::Absent, |problem| Opened::Unasked(problem.clone())),
             };
             (held, opened)
         })
         .collect();
     (opened, problems)
+}
+
+/// Whether no other record stands under its id in its seal, as far as the answer knows.
+fn is_alone(hit: &Hit) -> bool {
+    let is_beside =
+        |again: &Again| (&again.hit.place.log, again.hit.place.seal.statement.index) == (&hit.place.log, hit.place.seal.statement.index);
+    hit.standing == Standing::Single && !hit.copies.iter().any(is_beside)
 }
 
 fn fits(entry: &Entry, held: &Held) -> bool {

@@ -3,7 +3,7 @@
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 
 use super::story::{clean, in_a_cell, is_done, out_of_range};
-use super::{Hit, Standing};
+use super::{Again, Hit, Sameness, Standing};
 use crate::govern::decrees::Entry;
 use crate::record::canonical::{Json, write_string};
 
@@ -73,8 +73,9 @@ impl Column {
             Column::Target => text("control.target"),
             Column::Reason => text("control.ground"),
             Column::Record => {
-                let mark = if hit.standing == Standing::Conflict { " (contradicted)" } else { "" };
-                Some(format!("{}{mark}", text("id").unwrap_or_else(|| "-".to_owned())))
+                let conflict = if hit.standing == Standing::Conflict { " (contradicted)" } else { "" };
+                let again = if is_unsure(hit) { " (sealed again)" } else { "" };
+                Some(format!("{}{conflict}{again}", text("id").unwrap_or_else(|| "-".to_owned())))
             }
             Column::Seal => {
                 let index = hit.place.seal.statement.index.to_string();
@@ -180,7 +181,74 @@ fn width_of(column: Column, cells: &[String]) -> usize {
     cells.iter().map(|c| c.chars().count()).chain([column.head().len()]).max().unwrap_or(0).min(CELL_MAX)
 }
 
-/// One array of `{record, seal, segment, leaf_index}`, and the proof where there is one. The record is the sealed line itself.
+/// Whether a record was sealed again, and is not known to be the same by the same sender.
+fn is_unsure(hit: &Hit) -> bool {
+    hit.same_content().is_none() || hit.from_others().next().is_some()
+}
+
+/// What to say beside an answer that tells records once which were sealed again, and may not have said the same, or came from others.
+pub fn sealed_again(hits: &[Hit]) -> Vec<String> {
+    let counted = |many: usize| match many {
+        1 => "1 record was".to_owned(),
+        many => format!("{many} records were"),
+    };
+    let of = |is: &dyn Fn(&Again) -> bool| hits.iter().filter(|hit| hit.copies.iter().any(is)).count();
+    let mut notes = Vec::new();
+    match of(&|again| again.sameness == Sameness::Unread) {
+        0 => {}
+        many => notes.push(format!(
+            "note: {} sealed again under an equal line, and stand here once; what was said lies in the vault, and the line does not show \
+             whether it was the same each time: `--content --format json` compares it, or `spanseal show --content`",
+            counted(many)
+        )),
+    }
+    match of(&|again| matches!(again.sameness, Sameness::Untold(_))) {
+        0 => {}
+        many => notes.push(format!(
+            "note: {} sealed again under an equal line, and stand here once; whether they said the same each time cannot be told: see \
+             `sealed_again`",
+            counted(many)
+        )),
+    }
+    match hits.iter().filter(|hit| hit.from_others().next().is_some()).count() {
+        0 => {}
+        many => notes.push(format!(
+            "note: {} sent by several senders, and stand here once: `--format json` names each (`sealed_again`), and so does `spanseal show`",
+            counted(many)
+        )),
+    }
+    notes
+}
+
+/// Where a record was sealed again, and whether it is known to have said the same then.
+pub fn copies(hit: &Hit) -> Json {
+    let same = |same: Option<bool>| same.map_or(Json::Null, Json::Bool);
+    let again = hit.copies.iter().map(|again| {
+        let place = &again.hit.place;
+        let mut members = vec![
+            ("log", Json::string(&place.log)),
+            ("seal", number(place.seal.statement.index)),
+            ("segment", Json::string(&place.segment.key)),
+            ("leaf_index", number(place.leaf_index)),
+            ("peer", again.hit.record.path("source.peer").cloned().unwrap_or(Json::Null)),
+            ("same_content", same(again.same_content())),
+        ];
+        if let Sameness::Untold(why) = &again.sameness {
+            members.push(("meaning", Json::string(why)));
+        }
+        Json::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    });
+    let again = Json::Array(again.collect());
+    let many = number(u64::try_from(hit.copies.len()).unwrap_or(u64::MAX));
+    Json::object([("copies", many), ("same_content", same(hit.same_content())), ("sealed_again", again)])
+}
+
+/// A count or a place; one that no double holds for certain as text.
+pub fn number(n: u64) -> Json {
+    u32::try_from(n).map_or_else(|_| Json::String(n.to_string()), |n| Json::Number(f64::from(n)))
+}
+
+/// One array of `{record, seal, segment, leaf_index}`, where else it was sealed ([`copies`]), and the proof where there is one. The record is the sealed line itself.
 pub fn json(hits: &[Hit], more: &[(&str, &[Json])]) -> Vec<u8> {
     let mut out = b"[".to_vec();
     for (i, hit) in hits.iter().enumerate() {
@@ -191,8 +259,11 @@ pub fn json(hits: &[Hit], more: &[(&str, &[Json])]) -> Vec<u8> {
         write_string(&mut out, &hit.place.segment.key);
         out.extend_from_slice(format!(",\"leaf_index\":{},\"log\":", hit.place.leaf_index).as_bytes());
         write_string(&mut out, &hit.place.log);
-        if hit.copies > 0 {
-            out.extend_from_slice(format!(",\"copies\":{}", hit.copies).as_bytes());
+        if !hit.copies.is_empty() {
+            for (name, value) in copies(hit).as_object().unwrap_or_default() {
+                out.extend_from_slice(format!(",\"{name}\":").as_bytes());
+                value.write_jcs(&mut out);
+            }
         }
         if hit.standing == Standing::Conflict {
             out.extend_from_slice(b",\"conflict\":true");
@@ -271,7 +342,7 @@ const CSV_ACTS: &[(&str, &str)] = &[
 pub fn csv(hits: &[Hit]) -> String {
     let mut out = String::new();
     let heads = CSV.iter().map(|(head, _)| *head).chain(["conflict", "log", "seal", "segment", "leaf_index"]);
-    let heads = heads.chain(CSV_ACTS.iter().map(|(head, _)| *head)).chain(["control_step"]);
+    let heads = heads.chain(CSV_ACTS.iter().map(|(head, _)| *head)).chain(["control_step", "copies", "same_content"]);
     out.push_str(&heads.collect::<Vec<_>>().join(","));
     out.push_str("\r\n");
     for hit in hits {
@@ -290,6 +361,13 @@ pub fn csv(hits: &[Hit]) -> String {
         cells.push(hit.place.leaf_index.to_string());
         cells.extend(CSV_ACTS.iter().map(cell));
         cells.push(step(hit).unwrap_or_default().to_owned());
+        cells.push(hit.copies.len().to_string());
+        let same = match (hit.copies.is_empty(), hit.same_content()) {
+            (true, _) => "",
+            (false, Some(_)) => "true",
+            (false, None) => "unknown",
+        };
+        cells.push(same.to_owned());
         out.push_str(&cells.join(","));
         out.push_str("\r\n");
     }
@@ -393,8 +471,11 @@ mod tests {
         let lines: Vec<&str> = csv.split("\r\n").collect();
         let at = |name: &str| lines[0].split(',').position(|head| head == name).unwrap();
         assert_eq!((at("record_id"), at("conflict"), at("leaf_index"), at("control_act")), (35, 36, 40, 41), "{csv}");
-        assert!(lines[1].ends_with(",place,M-1,\"file 12, part 3\",,,2,open") && lines[3].ends_with(",extended,M-1,,,,2,close"), "{csv}");
-        assert!(lines[4].ends_with(",0,,,,,,,"), "{csv}");
+        assert!(
+            lines[1].ends_with(",place,M-1,\"file 12, part 3\",,,2,open,0,") && lines[3].ends_with(",extended,M-1,,,,2,close,0,"),
+            "{csv}"
+        );
+        assert!(lines[4].ends_with(",0,,,,,,,,0,"), "{csv}");
     }
 
     /// Scenario: a percentage sent as a confidence. Guarantee: it does not stand in the table as if it met its threshold.
@@ -463,7 +544,7 @@ mod tests {
         let out = csv(&credit());
         let rows: Vec<&str> = out.split_terminator("\r\n").collect();
         assert_eq!(rows.len(), 5);
-        assert!(rows.iter().all(|r| r.split(',').count() == CSV.len() + 5 + CSV_ACTS.len() + 1), "no field here holds a comma");
+        assert!(rows.iter().all(|r| r.split(',').count() == CSV.len() + 5 + CSV_ACTS.len() + 3), "no field here holds a comma");
         assert!(rows[0].contains(",review_overridden,review_original_outcome,review_final_outcome,"));
         assert!(rows[3].contains(",true,declined,approved,"), "{}", rows[3]);
         assert!(rows[2].contains(",declined,0.72,calibrated,0.85,false,"));

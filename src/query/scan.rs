@@ -94,10 +94,11 @@ pub struct Part {
 /// What to do with records that were sealed more than once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Copies {
-    /// One answer, the earliest; for readers.
+    /// One answer where the lines are equal, the earliest, with the others ([`Hit::copies`]); for readers.
     #[default]
     Collapsed,
-    /// Each, because each has its own content in the vault; for who erases.
+    /// Each, in the order of the seals: each has its own content in the vault, its own place and its own receipt. For who erases, proves or
+    /// holds a receipt. A limit counts each.
     Each,
 }
 
@@ -225,7 +226,10 @@ pub async fn scan(store: &Arc<dyn WormStore>, request: &Request, progress: &Prog
     answer.strange_keys(&request.trusted);
     answer.hits = match request.copies {
         Copies::Collapsed => collapse(found),
-        Copies::Each => found,
+        Copies::Each => {
+            found.sort_by(|a, b| a.place.order().cmp(&b.place.order()));
+            found
+        }
     };
     if let Some(limit) = request.limit
         && answer.hits.len() > limit
@@ -314,6 +318,7 @@ impl Run<'_> {
         // seals state of their segments (`Filter::may_hold`) tell where a record can be.
         let matcher = Matcher::new(self.request.filter.clone());
         let mut ids = HashSet::new();
+        let before = found.len();
         let mut held = 0;
         let mut incomparable: BTreeMap<Incomparable, u64> = BTreeMap::new();
         let mut end = self.log.size();
@@ -368,7 +373,11 @@ impl Run<'_> {
                     *incomparable.entry(why).or_default() += count;
                 }
                 for (leaf_index, line, record) in one.lines.into_iter().rev() {
-                    if self.request.limit.is_some_and(|limit| ids.len() >= limit) {
+                    let many = match self.request.copies {
+                        Copies::Collapsed => ids.len(),
+                        Copies::Each => found.len() - before,
+                    };
+                    if self.request.limit.is_some_and(|limit| many >= limit) {
                         answer.limited = true;
                         break 'steps;
                     }
@@ -376,7 +385,7 @@ impl Run<'_> {
                     held += line.len();
                     let place =
                         Place { log: self.log.name().to_owned(), seal: Arc::clone(&seal), segment: Arc::clone(&segment), leaf_index };
-                    found.push(Hit { line, record, place, copies: 0, standing: Standing::Single });
+                    found.push(Hit { line, record, place, copies: Vec::new(), standing: Standing::Single });
                 }
                 if held > ANSWER_BYTES_MAX.min(self.memory()) || one.full {
                     let what = "the answer grew beyond 256 MiB and stops here; narrow it with --from and --to, or set --limit".to_owned();

@@ -64,7 +64,7 @@ async fn content_is_shown_only_where_it_is_what_was_committed_to() {
     assert!(states(&open(&vaults, &hit(4, &line)).await.0).iter().all(|state| state.ends_with("absent")), "another seal");
     // Of two records of one id that say different things, each has its own; what is the other's is no forgery.
     let mut contradicted = hit(3, &line);
-    contradicted.standing = crate::query::Standing::Conflict;
+    contradicted.standing = Standing::Conflict;
     assert_eq!(states(&open(&vaults, &contradicted).await.0)[1], "output absent");
     let other = Vaults { key: VaultKey::new(&[8; 32]), ..vaults };
     assert!(states(&open(&other, &hit(3, &line)).await.0)[0].contains("bring the right key file"), "another key");

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::words::{count, date, erased, list, list_some, moment, number, quote, sentence};
+use super::again::{behind_seal, from_others};
+use super::words::{date, erased, list, list_some, moment, number, quote, sentence};
 use super::{Item, Trust};
 use crate::clock::UnixNanos;
 use crate::query::Hit;
@@ -311,6 +312,7 @@ pub(super) fn claims(known: &[&Hit], key: KeySource) -> Vec<Item> {
         (true, _) => "spanseal made the records itself: no application sent them;".to_owned(),
         (false, _) => sender(known),
     }));
+    items.extend(from_others(known));
     let mut found: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for hit in known {
         for (path, how) in hit.record.path("evidence.derived").and_then(Json::as_object).unwrap_or_default() {
@@ -368,18 +370,9 @@ fn sender(known: &[&Hit]) -> String {
     // Those that are known come first.
     let mut by_peer: BTreeMap<(bool, &str, &str), BTreeSet<usize>> = BTreeMap::new();
     for (number, hit) in (1..).zip(known).filter(|(_, hit)| hit.text("source.signal") != Some("control")) {
-        let method = hit.text("source.peer.method").unwrap_or("none");
-        let id = hit.text("source.peer.id").filter(|_| method != "none").unwrap_or_default();
+        let (method, id) = hit.sender().unwrap_or(("none", ""));
         by_peer.entry((method == "none", method, id)).or_default().insert(number);
     }
-    let named = |method: &str, id: &str| {
-        let proof = match method {
-            "mtls" => "a certificate",
-            "token" => "a token",
-            other => other,
-        };
-        format!("{} (shown by {proof})", quote(id))
-    };
     let mut peers = by_peer.keys();
     match (peers.next(), peers.next()) {
         (None | Some((true, ..)), None) => "nothing about who sent them: the sender did not have to identify itself;".to_owned(),
@@ -392,6 +385,16 @@ fn sender(known: &[&Hit]) -> String {
             format!("they came from several senders, {};", list_some(&parts.collect::<Vec<_>>(), SENDERS_SHOWN))
         }
     }
+}
+
+/// A sender that showed who it is.
+pub(super) fn named(method: &str, id: &str) -> String {
+    let proof = match method {
+        "mtls" => "a certificate",
+        "token" => "a token",
+        other => other,
+    };
+    format!("{} (shown by {proof})", quote(id))
 }
 
 /// Senders that a story names.
@@ -504,7 +507,7 @@ pub(super) fn proof(hits: &[&Hit], trust: Trust<'_>) -> Vec<Item> {
         let number = if hit.is_known() { format!("{:>3}", i + 1) } else { "  -".to_owned() };
         let statement = &hit.place.seal.statement;
         let id = hit.text("id").map_or_else(|| "(no id)".to_owned(), super::clean);
-        let copies = if hit.copies > 0 { format!(", sealed {} more", count(hit.copies, "time")) } else { String::new() };
+        let copies = behind_seal(hit);
         items.push(Item::Verbatim(format!(
             "{number}  {id}  seal {} of {}, line {} of {}{copies}",
             statement.index,

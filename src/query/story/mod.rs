@@ -4,6 +4,7 @@
 //! as a hash is said to be. It never judges whether anything conforms to a law.
 
 mod access;
+mod again;
 mod change;
 mod control;
 mod decreed;
@@ -17,6 +18,7 @@ mod short;
 mod whole;
 mod words;
 
+pub use again::sealed_in;
 pub(super) use change::in_a_cell;
 pub use evidence::member_in_words;
 pub(super) use evidence::out_of_range;
@@ -116,6 +118,7 @@ pub fn tell(hits: &[Hit], asked: &str, trust: Trust<'_>, erasures: &Erasures) ->
     let (heading, events) = chronicle(&known, asked, &mut people);
     section(&heading, events);
     section("Records that contradict each other", contradictions(&known));
+    section(again::HEADING, again::uncompared(&known));
     section("People in this story", people.tell(hits, erasures));
     section("Not recorded", evidence::missing(&known));
     section(SAID, evidence::content(&known, erasures));

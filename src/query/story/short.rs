@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::Item;
+use super::again::how_many;
 use super::people::People;
 use super::phrases::{action, automation, confidence, reasons};
 use super::review::{is_done, is_review, review_result, reviewer, so_far, stage};
@@ -103,6 +104,15 @@ fn beginning(decisions: &[&Hit], known: &[&Hit]) -> Option<String> {
     let contradicted = known.iter().filter(|h| h.standing == Standing::Conflict).count();
     if contradicted > 0 {
         said.push(format!("{contradicted} of the records contradict one another, see below: which of them is right cannot be told."));
+    }
+    match how_many(known) {
+        0 => {}
+        1 => said.push(
+            "1 of the records was sealed again under an equal line, see below: whether it then said the same is not known.".to_owned(),
+        ),
+        many => said.push(format!(
+            "{many} of the records were sealed again under equal lines, see below: whether they then said the same is not known."
+        )),
     }
     (!said.is_empty()).then(|| said.join(" "))
 }

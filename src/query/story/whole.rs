@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::again::{HEADING, how_many};
 use super::words::{count, list, list_some, quote};
 use super::{Item, Section};
 use crate::query::Hit;
@@ -57,6 +58,15 @@ pub fn whole(hits: &[Hit], searched: impl Fn(&str) -> bool, complete: bool) -> S
         let rest = "no sender says that it dropped anything, and nothing was refused in the seals that hold these records. What was never \
                     sent, or never reached this log, the log cannot know.";
         items.push(Item::Text(format!("{all}, {rest}")));
+    }
+    match how_many(&known) {
+        0 => {}
+        1 => items.push(Item::Text(format!("Not known is whether 1 record said the same each time it was sealed: see \"{HEADING}\"."))),
+        many => {
+            items.push(Item::Text(format!(
+                "Not known is whether {many} records said the same each time they were sealed: see \"{HEADING}\"."
+            )));
+        }
     }
     Section { heading: "Is it complete".to_owned(), items }
 }
@@ -139,6 +149,7 @@ fn records(of: &BTreeSet<usize>) -> String {
 mod tests {
     use super::*;
     use crate::query::fixtures::hit;
+    use crate::query::{Again, Sameness};
 
     fn record(n: u64, groups: &str) -> Hit {
         hit(
@@ -170,6 +181,13 @@ mod tests {
         let text = told(&all, true);
         assert!(text.len() == 1 && text[0].starts_with("Complete as far as the log can tell: every span"), "{text:?}");
         assert!(text[0].ends_with("the log cannot know."), "{text:?}");
+        // What was sealed again is no part of that, and said beside it.
+        let mut again = all.to_vec();
+        again[0].copies.push(Again { hit: all[0].clone(), sameness: Sameness::Unread });
+        let text = told(&again, true);
+        assert!(text.len() == 2 && text[0].starts_with("Complete") && text[1].starts_with("Not known is whether 1 record"), "{text:?}");
+        again[0].copies[0].sameness = Sameness::Read;
+        assert_eq!(told(&again, true).len(), 1);
         assert!(told(&all[..1], true)[0].contains("no record names a parent that is not here"));
         let text = told(&all[1..], true);
         assert_eq!(text.len(), 1);
