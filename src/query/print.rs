@@ -197,7 +197,7 @@ pub fn sealed_again(hits: &[Hit]) -> Vec<String> {
     match of(&|again| again.sameness == Sameness::Unread) {
         0 => {}
         many => notes.push(format!(
-            "note: {} sealed again under an equal line, and stand here once; what was said lies in the vault, and the line does not show \
+            "note: {} sealed again under an equal line, and told once here; what was said lies in the vault, and the line does not show \
              whether it was the same each time: `--content --format json` compares it, or `spanseal show --content`",
             counted(many)
         )),
@@ -205,7 +205,7 @@ pub fn sealed_again(hits: &[Hit]) -> Vec<String> {
     match of(&|again| matches!(again.sameness, Sameness::Untold(_))) {
         0 => {}
         many => notes.push(format!(
-            "note: {} sealed again under an equal line, and stand here once; whether they said the same each time cannot be told: see \
+            "note: {} sealed again under an equal line, and told once here; whether it said the same each time cannot be told: see \
              `sealed_again`",
             counted(many)
         )),
@@ -213,7 +213,7 @@ pub fn sealed_again(hits: &[Hit]) -> Vec<String> {
     match hits.iter().filter(|hit| hit.from_others().next().is_some()).count() {
         0 => {}
         many => notes.push(format!(
-            "note: {} sent by several senders, and stand here once: `--format json` names each (`sealed_again`), and so does `spanseal show`",
+            "note: {} sent by several senders, and told once here: `--format json` names each (`sealed_again`), and so does `spanseal show`",
             counted(many)
         )),
     }
