@@ -6,6 +6,10 @@
 //! what the line commits to; what the vault does not have any more (erased, expired, gone) is not told, and its record stays known by its
 //! line alone. So a contradiction is kept, a copy is not, and what was erased does not come back. Nothing of this happens for a record whose
 //! line is new, and no vault is read at the start.
+//!
+//! KNOWN GAP: whoever can delete in the vault, or lets it say that something is not there, can so have another content of the same length taken
+//! for a copy. And of two contents under one id in one seal whose line was cut, which is whose is not known: a third is taken for a copy.
+//! KNOWN GAP: a vault that answers without end costs two looks the memory of the largest pack each, whatever the pool is.
 
 use std::collections::HashMap;
 use std::sync::Arc;
