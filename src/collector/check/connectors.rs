@@ -310,7 +310,7 @@ fn listed(ids: impl IntoIterator<Item = impl std::fmt::Display>) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::Report;
-    use super::super::tests::{checked, kinds};
+    use super::super::tests::{SPANSEAL, checked, kinds};
 
     const TEXT: &str = r#"
 receivers:
@@ -321,12 +321,7 @@ connectors:
   CONNECTOR
 exporters:
   debug: {}
-  otlp_grpc/spanseal:
-    endpoint: 127.0.0.1:14317
-    tls: {insecure: true}
-    timeout: 30s
-    retry_on_failure: {max_elapsed_time: 0s}
-    sending_queue: {storage: file_storage, block_on_overflow: true, num_consumers: 100}
+  SPANSEAL
 service:
   extensions: [file_storage]
   pipelines:
@@ -467,7 +462,7 @@ service:
             assert_eq!((kinds(&same).as_str(), same.unjudged.as_slice()), ("", &[][..]), "{same:#?}");
             assert!(!same.notes.iter().any(|note| note.component == name), "{same:#?}");
             let other = text
-                .replace("otlp_grpc/spanseal:\n", "otlp_grpc/spanseal: &ours\n")
+                .replace("  SPANSEAL\n", &SPANSEAL.replace("spanseal:\n", "spanseal: &ours\n"))
                 .replace("service:\n", "  otlp_grpc/spanseal-2: *ours\nservice:\n")
                 .replace("exporters: [debug]", "exporters: [otlp_grpc/spanseal-2]");
             let other = checked(&other);

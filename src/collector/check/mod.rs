@@ -653,7 +653,7 @@ mod tests {
     }
 
     pub(super) fn checked_with(text: &str, receiving: &Receiving) -> Report {
-        let input = Input { name: "otelcol.yaml".to_owned(), text: text.to_owned() };
+        let input = Input { name: "otelcol.yaml".to_owned(), text: text.replace("  SPANSEAL\n", SPANSEAL) };
         check(vec![input], None, receiving).unwrap_or_else(|e| panic!("{e}\n{text}"))
     }
 
@@ -667,6 +667,15 @@ mod tests {
         let kinds = report.findings.iter().map(|found| found.kind).filter(|kind| *kind != Kind::Unused);
         kinds.map(|kind| word(&kind)).collect::<Vec<_>>().join(" ")
     }
+
+    /// What `SPANSEAL` stands for among the exporters of a text: one in which nothing is wrong.
+    pub(super) const SPANSEAL: &str = r#"  otlp_grpc/spanseal:
+    endpoint: 127.0.0.1:14317
+    tls: {insecure: true}
+    timeout: 30s
+    retry_on_failure: {max_elapsed_time: 0s}
+    sending_queue: {storage: file_storage, block_on_overflow: true, num_consumers: 100}
+"#;
 
     /// One exporter of OTLP/HTTP in whose configuration nothing is wrong.
     pub(super) const HTTP: &str = r#"

@@ -673,12 +673,7 @@ receivers: {otlp: {protocols: {grpc: {max_recv_msg_size_mib: 14}}}, SYSTEM: {}}
 extensions: {file_storage: {directory: /var/lib/otelcol, fsync: true}}
 exporters:
   debug: {}
-  otlp_grpc/spanseal:
-    endpoint: 127.0.0.1:14317
-    tls: {insecure: true}
-    timeout: 30s
-    retry_on_failure: {max_elapsed_time: 0s}
-    sending_queue: {storage: file_storage, block_on_overflow: true, num_consumers: 100}
+  SPANSEAL
 service:
   extensions: [file_storage]
   pipelines:

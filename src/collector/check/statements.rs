@@ -465,12 +465,7 @@ extensions:
 processors:
 PROCESSOR
 exporters:
-  otlp_grpc/spanseal:
-    endpoint: 127.0.0.1:14317
-    tls: {insecure: true}
-    timeout: 30s
-    retry_on_failure: {max_elapsed_time: 0s}
-    sending_queue: {storage: file_storage, block_on_overflow: true, num_consumers: 100}
+  SPANSEAL
 service:
   extensions: [file_storage]
   pipelines:
